@@ -1,0 +1,53 @@
+package io.qfuse.qcow2.format;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The header in cluster 0, its extensions and the backing file's name (format notes, section 1), as decoded and found
+ * sound. For a version 2 image the fields of version 3 have the values that version 2 implies.
+ *
+ * @param version 2 or 3
+ * @param clusterBits log2 of the cluster size, 9 to 21
+ * @param size the virtual size in bytes as stored
+ * @param cryptMethod 0 none, 1 AES, 2 LUKS
+ * @param l1Size entries of the active L1 table
+ * @param l1Offset where the active L1 table is
+ * @param refcountTableOffset where the refcount table is
+ * @param refcountTableClusters its length in clusters
+ * @param snapshotCount internal snapshots
+ * @param snapshotsOffset where the snapshot table is
+ * @param incompatible feature bits that a reader must know
+ * @param compatible feature bits that anyone may ignore
+ * @param autoclear feature bits that a writer who does not know them clears
+ * @param refcountOrder log2 of the width of a refcount in bits, 0 to 6
+ * @param headerLength bytes of the fixed header
+ * @param compressionType 0 deflate, 1 zstd
+ * @param extensions the header extensions in their order
+ * @param backingFile the backing file's name as stored, or null for none
+ */
+public record Header(
+        int version,
+        int clusterBits,
+        long size,
+        int cryptMethod,
+        int l1Size,
+        long l1Offset,
+        long refcountTableOffset,
+        int refcountTableClusters,
+        int snapshotCount,
+        long snapshotsOffset,
+        long incompatible,
+        long compatible,
+        long autoclear,
+        int refcountOrder,
+        int headerLength,
+        int compressionType,
+        List<HeaderExtension> extensions,
+        @Nullable String backingFile) {
+
+    /** The extensions are copied. */
+    public Header {
+        extensions = List.copyOf(extensions);
+    }
+}
