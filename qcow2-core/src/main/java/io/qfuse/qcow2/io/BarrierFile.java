@@ -1,0 +1,151 @@
+package io.qfuse.qcow2.io;
+
+import java.io.IOException;
+import java.nio.file.Path;
+
+/**
+ * A host file whose {@link #sync} costs nothing when nothing was changed since the last one.
+ *
+ * <p>What a write leaves behind may be unsynced from an earlier life of the file, so the first sync is always done.
+ *
+ * <ol>
+ *   <li>A change that returned before sync was called is durable when sync returns.
+ *   <li>A failed sync, and a failed change, leave the file in need of a sync.
+ * </ol>
+ */
+public final class BarrierFile implements HostFile {
+
+    private final HostFile file;
+    /** Held through a barrier: whoever finds nothing to do has waited for the barrier that did it. */
+    private final Object barrier = new Object();
+
+    /**
+     * Whether a change may have returned that no barrier began after. Set after each change, cleared before each
+     * barrier, so a change that finds it still set returned before that barrier began.
+     */
+    private volatile boolean changed = true;
+
+    /** Takes over {@code file}: closing this closes it. */
+    public BarrierFile(HostFile file) {
+        this.file = file;
+    }
+
+    @Override
+    public void sync() throws IOException {
+        synchronized (barrier) {
+            if (!changed) {
+                return;
+            }
+            changed = false;
+            boolean done = false;
+            try {
+                file.sync();
+                done = true;
+            } finally {
+                if (!done) {
+                    changed = true;
+                }
+            }
+        }
+    }
+
+    private void noteChange() {
+        if (!changed) { // mostly set already: writers then share the line and write nothing to it
+            changed = true;
+        }
+    }
+
+    @Override
+    public void write(long offset, long address, int length) throws IOException {
+        try {
+            file.write(offset, address, length);
+        } finally {
+            noteChange();
+        }
+    }
+
+    @Override
+    public void write(long offset, byte[] from, int start, int length) throws IOException {
+        try {
+            file.write(offset, from, start, length);
+        } finally {
+            noteChange();
+        }
+    }
+
+    @Override
+    public void writeZeroes(long offset, long length) throws IOException {
+        try {
+            file.writeZeroes(offset, length);
+        } finally {
+            noteChange();
+        }
+    }
+
+    @Override
+    public void punchHole(long offset, long length) throws IOException {
+        try {
+            file.punchHole(offset, length);
+        } finally {
+            noteChange();
+        }
+    }
+
+    @Override
+    public void allocate(long offset, long length) throws IOException {
+        try {
+            file.allocate(offset, length);
+        } finally {
+            noteChange();
+        }
+    }
+
+    @Override
+    public void truncate(long size) throws IOException {
+        try {
+            file.truncate(size);
+        } finally {
+            noteChange();
+        }
+    }
+
+    @Override
+    public void read(long offset, long address, int length) throws IOException {
+        file.read(offset, address, length);
+    }
+
+    @Override
+    public void read(long offset, byte[] into) throws IOException {
+        file.read(offset, into);
+    }
+
+    @Override
+    public Path path() {
+        return file.path();
+    }
+
+    @Override
+    public long size() throws IOException {
+        return file.size();
+    }
+
+    @Override
+    public long allocatedBytes() throws IOException {
+        return file.allocatedBytes();
+    }
+
+    @Override
+    public long seekData(long offset) throws IOException {
+        return file.seekData(offset);
+    }
+
+    @Override
+    public long seekHole(long offset) throws IOException {
+        return file.seekHole(offset);
+    }
+
+    @Override
+    public void close() throws IOException {
+        file.close();
+    }
+}

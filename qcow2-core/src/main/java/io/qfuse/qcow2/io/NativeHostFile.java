@@ -1,0 +1,268 @@
+package io.qfuse.qcow2.io;
+
+import io.qfuse.qcow2.io.Native.LibC;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/**
+ * A regular file or block device through system calls. Reading and writing by native address and {@link #sync} allocate
+ * nothing; calls are repeated until the whole range is done, and after a signal. What the file system cannot do (holes,
+ * zero ranges, preallocation) is done by the next best means, in the end by writing zeroes.
+ */
+public final class NativeHostFile implements HostFile {
+
+    private static final int SCRATCH = 256 << 10;
+    private static final LibC LIBC = Native.libc();
+    private static final byte[] EMPTY_PATH = {0};
+
+    private final Path path;
+    private final int fd;
+    private final boolean device;
+    private final AtomicBoolean open = new AtomicBoolean(true);
+
+    private NativeHostFile(Path path, int fd) throws IOException {
+        this.path = path;
+        this.fd = fd;
+        int type = stat().mode & Native.S_IFMT;
+        if (type == Native.S_IFDIR) {
+            throw failure("cannot open", Native.EISDIR);
+        }
+        if (type != Native.S_IFREG && type != Native.S_IFBLK) {
+            throw new HostIoException(path, "cannot open", Native.EINVAL, "neither a regular file nor a block device");
+        }
+        this.device = type == Native.S_IFBLK;
+    }
+
+    /**
+     * Opens a file that exists.
+     *
+     * @param path the file; messages name it as given
+     * @param writable whether it is opened for writing as well
+     * @throws HostIoException where it cannot be opened, or is neither a regular file nor a block device
+     */
+    public static NativeHostFile open(Path path, boolean writable) throws IOException {
+        // Without O_NONBLOCK a FIFO would wait for its other end; on files and block devices the flag does nothing.
+        int flags = (writable ? Native.O_RDWR : Native.O_RDONLY) | Native.O_CLOEXEC | Native.O_NONBLOCK;
+        byte[] name = Native.cString(path);
+        int fd;
+        do {
+            fd = LIBC.open(name, flags, 0);
+        } while (fd < 0 && Native.errno() == Native.EINTR);
+        if (fd < 0) {
+            int errno = Native.errno();
+            throw new HostIoException(path, "cannot open", errno, Native.describe(errno));
+        }
+        try {
+            return new NativeHostFile(path, fd);
+        } catch (IOException | RuntimeException e) {
+            LIBC.close(fd);
+            throw e;
+        }
+    }
+
+    /** The descriptor of the open file, owned by this object. */
+    public int descriptor() {
+        return fd;
+    }
+
+    @Override
+    public Path path() {
+        return path;
+    }
+
+    @Override
+    public long size() throws IOException {
+        long size = LIBC.lseek(fd, 0, Native.SEEK_END);
+        if (size < 0) {
+            throw failure("lseek to the end", Native.errno());
+        }
+        return size;
+    }
+
+    @Override
+    public long allocatedBytes() throws IOException {
+        return device ? size() : stat().blocks * 512;
+    }
+
+    @Override
+    public void read(long offset, long address, int length) throws IOException {
+        int done = 0;
+        while (done < length) {
+            long n = LIBC.pread(fd, address + done, length - done, offset + done);
+            if (n > 0) {
+                done += (int) n;
+            } else if (n == 0) {
+                NativeBuffer.zero(address + done, length - done);
+                return;
+            } else if (Native.errno() != Native.EINTR) {
+                throw failure("pread", offset + done, length - done);
+            }
+        }
+    }
+
+    @Override
+    public void write(long offset, long address, int length) throws IOException {
+        int done = 0;
+        while (done < length) {
+            long n = LIBC.pwrite(fd, address + done, length - done, offset + done);
+            if (n > 0) {
+                done += (int) n;
+            } else if (n == 0) {
+                throw failure("pwrite at 0x" + Long.toHexString(offset + done) + " wrote nothing", Native.EIO);
+            } else if (Native.errno() != Native.EINTR) {
+                throw failure("pwrite", offset + done, length - done);
+            }
+        }
+    }
+
+    @Override
+    public void read(long offset, byte[] into) throws IOException {
+        try (NativeBuffer scratch = BufferPool.shared().take(Math.max(1, Math.min(SCRATCH, into.length)))) {
+            for (int done = 0; done < into.length; done += SCRATCH) {
+                int length = Math.min(SCRATCH, into.length - done);
+                read(offset + done, scratch.address(), length);
+                NativeBuffer.get(scratch.address(), into, done, length);
+            }
+        }
+    }
+
+    @Override
+    public void write(long offset, byte[] from, int start, int length) throws IOException {
+        try (NativeBuffer scratch = BufferPool.shared().take(Math.max(1, Math.min(SCRATCH, length)))) {
+            for (int done = 0; done < length; done += SCRATCH) {
+                int part = Math.min(SCRATCH, length - done);
+                NativeBuffer.put(scratch.address(), from, start + done, part);
+                write(offset + done, scratch.address(), part);
+            }
+        }
+    }
+
+    @Override
+    public void writeZeroes(long offset, long length) throws IOException {
+        if (length == 0 || fallocate(Native.FALLOC_ZERO_RANGE, offset, length)) {
+            return;
+        }
+        if (!fallocate(Native.FALLOC_PUNCH_HOLE | Native.FALLOC_KEEP_SIZE, offset, length)) {
+            writeZeroBytes(offset, length);
+        } else if (offset + length > size()) {
+            writeZeroBytes(offset + length - 1, 1); // what lies between the old end and this byte is a hole
+        }
+    }
+
+    @Override
+    public void punchHole(long offset, long length) throws IOException {
+        long inside = Math.min(length, size() - offset);
+        if (inside > 0 && !fallocate(Native.FALLOC_PUNCH_HOLE | Native.FALLOC_KEEP_SIZE, offset, inside)) {
+            writeZeroBytes(offset, inside);
+        }
+    }
+
+    @Override
+    public void allocate(long offset, long length) throws IOException {
+        if (length != 0) {
+            fallocate(0, offset, length);
+        }
+    }
+
+    @Override
+    public void truncate(long size) throws IOException {
+        while (LIBC.ftruncate(fd, size) != 0) {
+            if (Native.errno() != Native.EINTR) {
+                throw failure("ftruncate to " + size + " bytes", Native.errno());
+            }
+        }
+    }
+
+    @Override
+    public void sync() throws IOException {
+        while (LIBC.fdatasync(fd) != 0) {
+            if (Native.errno() != Native.EINTR) {
+                throw failure("fdatasync", Native.errno());
+            }
+        }
+    }
+
+    @Override
+    public long seekData(long offset) throws IOException {
+        long found = LIBC.lseek(fd, offset, Native.SEEK_DATA);
+        if (found >= 0) {
+            return found;
+        }
+        int errno = Native.errno();
+        if (errno == Native.ENXIO) {
+            return -1;
+        }
+        if (Native.isUnsupported(errno)) {
+            return offset < size() ? offset : -1;
+        }
+        throw failure("lseek to data from 0x" + Long.toHexString(offset), errno);
+    }
+
+    @Override
+    public long seekHole(long offset) throws IOException {
+        long found = LIBC.lseek(fd, offset, Native.SEEK_HOLE);
+        if (found >= 0) {
+            return found;
+        }
+        int errno = Native.errno();
+        if (errno == Native.ENXIO || Native.isUnsupported(errno)) {
+            return Math.max(offset, size());
+        }
+        throw failure("lseek to a hole from 0x" + Long.toHexString(offset), errno);
+    }
+
+    @Override
+    public void close() throws IOException {
+        // Linux has let go of the descriptor even where close reports an error, so it is never repeated.
+        if (open.compareAndSet(true, false) && LIBC.close(fd) != 0 && Native.errno() != Native.EINTR) {
+            throw failure("close", Native.errno());
+        }
+    }
+
+    /** False where the file system or device cannot do it. */
+    private boolean fallocate(int mode, long offset, long length) throws IOException {
+        while (LIBC.fallocate(fd, mode, offset, length) != 0) {
+            int errno = Native.errno();
+            if (Native.isUnsupported(errno)) {
+                return false;
+            }
+            if (errno != Native.EINTR) {
+                throw failure("fallocate (mode " + mode + ")", offset, length);
+            }
+        }
+        return true;
+    }
+
+    private void writeZeroBytes(long offset, long length) throws IOException {
+        try (NativeBuffer zeroes = BufferPool.shared().take((int) Math.min(SCRATCH, length))) {
+            NativeBuffer.zero(zeroes.address(), zeroes.size());
+            for (long done = 0; done < length; done += zeroes.size()) {
+                write(offset + done, zeroes.address(), (int) Math.min(zeroes.size(), length - done));
+            }
+        }
+    }
+
+    private Stat stat() throws IOException {
+        try (NativeBuffer buffer = BufferPool.shared().take(Native.STATX_SIZE)) {
+            if (LIBC.statx(fd, EMPTY_PATH, Native.AT_EMPTY_PATH, Native.STATX_BASIC, buffer.address()) != 0) {
+                throw failure("statx", Native.errno());
+            }
+            return new Stat(
+                    NativeBuffer.getShort(buffer.address() + Native.STATX_MODE),
+                    NativeBuffer.getLong(buffer.address() + Native.STATX_BLOCKS));
+        }
+    }
+
+    private HostIoException failure(String call, long offset, long length) {
+        int errno = Native.errno(); // before anything else calls into C
+        return failure(call + " of " + length + " bytes at 0x" + Long.toHexString(offset), errno);
+    }
+
+    private HostIoException failure(String what, int errno) {
+        return new HostIoException(path, what, errno, Native.describe(errno));
+    }
+
+    /** What statx tells: the type and permission bits, and the 512-byte units on the file system. */
+    private record Stat(int mode, long blocks) {}
+}
