@@ -1,6 +1,8 @@
 package io.qfuse.qcow2.format;
 
+import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -46,8 +48,35 @@ public record Header(
         List<HeaderExtension> extensions,
         @Nullable String backingFile) {
 
+    /** {@link #cryptMethod} of the legacy encryption. */
+    public static final int CRYPT_AES = 1;
+    /** {@link #cryptMethod} of LUKS. */
+    public static final int CRYPT_LUKS = 2;
+    /** {@link #compressionType} of zstd. */
+    public static final int COMPRESSION_ZSTD = 1;
+
     /** The extensions are copied. */
     public Header {
         extensions = List.copyOf(extensions);
+    }
+
+    /** The sizes that follow from the header. */
+    public Geometry geometry() {
+        return new Geometry(clusterBits, refcountOrder);
+    }
+
+    /** The data of an extension, where there is one of this type. */
+    public Optional<byte[]> extension(int type) {
+        return extensions.stream()
+                .filter(extension -> extension.type() == type)
+                .map(HeaderExtension::data)
+                .findFirst();
+    }
+
+    /** The backing file's format as stored, {@code "qcow2"} or {@code "raw"} as a rule; empty where it is not. */
+    public String backingFormat() {
+        return extension(HeaderExtension.BACKING_FORMAT)
+                .map(data -> new String(data, StandardCharsets.UTF_8))
+                .orElse("");
     }
 }

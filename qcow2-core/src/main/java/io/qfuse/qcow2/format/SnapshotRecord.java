@@ -1,0 +1,92 @@
+package io.qfuse.qcow2.format;
+
+import static io.qfuse.qcow2.format.FieldReader.malformed;
+
+import io.qfuse.qcow2.Qcow2Exception;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+
+/**
+ * One entry of the snapshot table (format notes, section 8). Big-endian, padded to 8 bytes:
+ *
+ * <pre>
+ *    0 u64 L1 offset      16 u32 date, seconds      36 u32 bytes of extra data
+ *    8 u32 L1 entries     20 u32 date, nanoseconds  40 extra data:
+ *   12 u16 id length      24 u64 VM clock, ns           0 u64 VM state size   8 u64 virtual size  16 u64 icount
+ *   14 u16 name length    32 u32 VM state size      .. id, name
+ * </pre>
+ *
+ * @param l1Offset where its L1 table is, unchecked: the table is looked at only when the snapshot is used
+ * @param l1Size entries of its L1 table, as stored: 0 to 2^32 - 1
+ * @param id its id, a decimal number as a rule
+ * @param name its name
+ * @param dateSeconds when it was taken, in seconds since 1970
+ * @param dateNanos the rest of the date in nanoseconds
+ * @param vmClockNanos how long the guest had run, in nanoseconds
+ * @param vmStateSize bytes of the saved guest memory
+ * @param virtualSize the disk's size then in bytes, or -1 where it is not stored
+ * @param icount instructions that the guest had run, or -1 where it is not stored
+ */
+public record SnapshotRecord(
+        long l1Offset,
+        long l1Size,
+        String id,
+        String name,
+        long dateSeconds,
+        long dateNanos,
+        long vmClockNanos,
+        long vmStateSize,
+        long virtualSize,
+        long icount) {
+
+    /** Bytes of the part that every entry has. */
+    public static final int FIXED_LENGTH = 40;
+
+    /**
+     * The length of an entry.
+     *
+     * @param fixed its first {@link #FIXED_LENGTH} bytes
+     * @return bytes with padding, at most about 130 KiB
+     * @throws Qcow2Exception where the extra data are longer than any program writes
+     */
+    public static int length(byte[] fixed, Path path) throws Qcow2Exception {
+        ByteBuffer in = ByteBuffer.wrap(fixed);
+        int extra = new FieldReader(in, path).u32("a snapshot's extra data size", 36, 0, Limits.MAX_SNAPSHOT_EXTRA);
+        return (FIXED_LENGTH + extra + idLength(in) + nameLength(in) + 7) & -8;
+    }
+
+    /**
+     * Decodes an entry.
+     *
+     * @param entry all its bytes; the padding may be missing
+     * @throws Qcow2Exception where it is cut off
+     */
+    public static SnapshotRecord decode(byte[] entry, Path path) throws Qcow2Exception {
+        ByteBuffer in = ByteBuffer.wrap(entry);
+        int extra = in.getInt(36);
+        int idAt = FIXED_LENGTH + extra;
+        int nameAt = idAt + idLength(in);
+        if (extra < 0 || nameAt + nameLength(in) > entry.length) {
+            throw malformed(path, "the snapshot table is cut off");
+        }
+        return new SnapshotRecord(
+                in.getLong(0),
+                Integer.toUnsignedLong(in.getInt(8)),
+                HeaderCodec.text("a snapshot's id", ByteBuffer.wrap(entry, idAt, idLength(in)), path),
+                HeaderCodec.text("a snapshot's name", ByteBuffer.wrap(entry, nameAt, nameLength(in)), path),
+                Integer.toUnsignedLong(in.getInt(16)),
+                Integer.toUnsignedLong(in.getInt(20)),
+                in.getLong(24),
+                extra >= 8 ? in.getLong(40) : Integer.toUnsignedLong(in.getInt(32)),
+                extra >= 16 ? in.getLong(48) : -1,
+                extra >= 24 ? in.getLong(56) : -1);
+    }
+
+    private static int idLength(ByteBuffer in) {
+        return in.getShort(12) & 0xffff;
+    }
+
+    private static int nameLength(ByteBuffer in) {
+        return in.getShort(14) & 0xffff;
+    }
+}
