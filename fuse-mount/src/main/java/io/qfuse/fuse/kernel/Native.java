@@ -1,0 +1,61 @@
+package io.qfuse.fuse.kernel;
+
+import jnr.ffi.LibraryLoader;
+import jnr.ffi.Platform;
+import jnr.ffi.Runtime;
+
+/**
+ * The system calls of this package. Addresses travel as plain {@code long}s: a call with primitives only allocates
+ * nothing.
+ */
+final class Native {
+
+    static final int O_RDWR = 2;
+    static final int O_CLOEXEC = 02000000;
+
+    /** The one library; all its functions are safe for use by many threads. */
+    static final Libc LIBC =
+            LibraryLoader.create(Libc.class).load(Platform.getNativePlatform().getStandardCLibraryName());
+
+    private static final Runtime RUNTIME = Runtime.getRuntime(LIBC);
+
+    private Native() {}
+
+    /** The error number of this thread's last call that failed. */
+    static int errno() {
+        return RUNTIME.getLastError();
+    }
+
+    /** The C library's functions; public because the generated code lies in another class loader. */
+    public interface Libc {
+        long calloc(long count, long size);
+
+        void free(long address);
+
+        int open(CharSequence path, int flags);
+
+        int close(int fd);
+
+        long read(int fd, long address, long length);
+
+        long write(int fd, long address, long length);
+
+        int ioctl(int fd, long request, long argument);
+
+        int mount(CharSequence source, CharSequence target, CharSequence type, long flags, CharSequence data);
+
+        int umount2(CharSequence target, int flags);
+
+        int statfs(CharSequence path, long buffer);
+
+        int syncfs(int fd);
+
+        int prctl(int option, long argument2, long argument3, long argument4, long argument5);
+
+        int geteuid();
+
+        int getegid();
+
+        CharSequence strerror(int errno);
+    }
+}

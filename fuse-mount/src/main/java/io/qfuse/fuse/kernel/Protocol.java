@@ -1,0 +1,155 @@
+package io.qfuse.fuse.kernel;
+
+/**
+ * Numbers of the FUSE protocol, version 7, as {@code linux/fuse.h} has them; all fields are in the machine's byte order.
+ *
+ * <pre>
+ * every request                      every reply
+ *  0      4        8      16          0      4       8      16
+ * | len  | opcode | unique |         | len  | -errno | unique | body …
+ * | nodeid        | uid gid |
+ * | pid  | pad    | body …
+ *  32     36       40
+ * </pre>
+ */
+final class Protocol {
+
+    /** The protocol's major version. */
+    static final int MAJOR = 7;
+
+    /** The newest minor version whose structures are laid out as here. */
+    static final int MINOR = 31;
+
+    /**
+     * From this minor version on (Linux 6.6) the kernel drops cached pages that a direct write goes past; before, a file
+     * opened with FOPEN_DIRECT_IO leaves stale pages to its cached readers.
+     */
+    static final int MINOR_COHERENT_DIRECT_IO = 39;
+
+    /** The most bytes that one read or write request carries. */
+    static final int MAX_IO = 1 << 20;
+
+    static final int PAGE = 4096;
+
+    static final int IN_HEADER = 40;
+    static final int IN_LENGTH = 0;
+    static final int IN_OPCODE = 4;
+    static final int IN_UNIQUE = 8;
+    static final int IN_NODE = 16;
+
+    static final int OUT_HEADER = 16;
+    static final int OUT_LENGTH = 0;
+    static final int OUT_ERROR = 4;
+    static final int OUT_UNIQUE = 8;
+
+    /*
+     * READ, WRITE            FALLOCATE              LSEEK
+     *  0    8       16        0    8       16        0    8       16
+     * | fh | offset |        | fh | offset |        | fh | offset |
+     * | size | ...           | length | mode |      | whence | pad |
+     *  16     20              16       24            16       20
+     *
+     * A write's data follow its body of 40 bytes.
+     */
+    static final int IO_OFFSET = IN_HEADER + 8;
+    static final int IO_SIZE = IN_HEADER + 16;
+    static final int WRITE_DATA = IN_HEADER + 40;
+    static final int FALLOCATE_LENGTH = IN_HEADER + 16;
+    static final int FALLOCATE_MODE = IN_HEADER + 24;
+    static final int LSEEK_WHENCE = IN_HEADER + 16;
+
+    /*
+     * SETATTR: valid u32 @0, fh u64 @8, size u64 @16, ..., mode u32 @68, unused u32, uid u32 @76, gid u32 @80
+     */
+    static final int SETATTR_VALID = IN_HEADER;
+    static final int SETATTR_SIZE = IN_HEADER + 16;
+    static final int SETATTR_MODE = IN_HEADER + 68;
+    static final int SETATTR_UID = IN_HEADER + 76;
+    static final int SETATTR_GID = IN_HEADER + 80;
+    static final int FATTR_MODE = 1;
+    static final int FATTR_UID = 1 << 1;
+    static final int FATTR_GID = 1 << 2;
+    static final int FATTR_SIZE = 1 << 3;
+
+    static final int OPEN_FLAGS = IN_HEADER;
+    static final int ACCESS_MASK = IN_HEADER;
+
+    /*
+     * INIT                              its reply
+     *  0       4       8          12     0       4       8           12
+     * | major | minor | readahead |     | major | minor | readahead |
+     * | flags | flags2 | ...            | flags | background u16 | congestion u16 |
+     *  12      16                        12      16               18
+     *                                   | max_write | time_gran | max_pages u16 | align u16 | flags2 | ... 64
+     *                                    20          24          28              30          32
+     */
+    static final int INIT_MAJOR = IN_HEADER;
+    static final int INIT_MINOR = IN_HEADER + 4;
+    static final int INIT_READAHEAD = IN_HEADER + 8;
+    static final int INIT_FLAGS = IN_HEADER + 12;
+    static final int INIT_REPLY = 64;
+
+    static final int ASYNC_READ = 1;
+    static final int BIG_WRITES = 1 << 5;
+    static final int ASYNC_DIO = 1 << 15;
+    static final int PARALLEL_DIROPS = 1 << 18;
+    static final int HANDLE_KILLPRIV = 1 << 19;
+    static final int ABORT_ERROR = 1 << 21;
+    static final int MAX_PAGES = 1 << 22;
+
+    /*
+     * attr, 88 bytes: ino @0, size @8, blocks @16, atime mtime ctime u64 @24 @32 @40, their nanoseconds u32 @48 @52 @56,
+     * mode u32 @60, nlink @64, uid @68, gid @72, rdev @76, blksize @80, flags @84
+     *
+     * entry reply: nodeid @0, generation @8, entry_valid @16, attr_valid @24, nanoseconds u32 @32 @36, attr @40
+     * attr reply:  attr_valid @0, nanoseconds u32 @8, pad, attr @16
+     */
+    static final int ATTR = 88;
+    static final int ENTRY_ATTR = 40;
+    static final int ATTR_REPLY_ATTR = 16;
+
+    /* open reply: fh @0, flags u32 @8, pad */
+    static final int OPEN_REPLY = 16;
+    static final int FOPEN_DIRECT_IO = 1;
+    static final int FOPEN_KEEP_CACHE = 1 << 1;
+    static final int FOPEN_PARALLEL_DIRECT_WRITES = 1 << 6;
+
+    /* statfs reply: blocks @0, bfree @8, bavail @16, files @24, ffree @32, bsize u32 @40, namelen @44, frsize @48, ... */
+    static final int STATFS_REPLY = 80;
+
+    /* directory entry: ino @0, off @8, namelen u32 @16, type u32 @20, name @24, padded to 8 */
+    static final int DIRENT_NAME = 24;
+
+    static final int WRITE_REPLY = 8;
+    static final int LSEEK_REPLY = 8;
+
+    static final int LOOKUP = 1;
+    static final int FORGET = 2;
+    static final int GETATTR = 3;
+    static final int SETATTR = 4;
+    static final int OPEN = 14;
+    static final int READ = 15;
+    static final int WRITE = 16;
+    static final int STATFS = 17;
+    static final int RELEASE = 18;
+    static final int FSYNC = 20;
+    static final int FLUSH = 25;
+    static final int INIT = 26;
+    static final int OPENDIR = 27;
+    static final int READDIR = 28;
+    static final int RELEASEDIR = 29;
+    static final int FSYNCDIR = 30;
+    static final int ACCESS = 34;
+    static final int INTERRUPT = 36;
+    static final int DESTROY = 38;
+    static final int BATCH_FORGET = 42;
+    static final int FALLOCATE = 43;
+    static final int LSEEK = 46;
+
+    private Protocol() {}
+
+    /** The size of a directory entry with a name of that many bytes. */
+    static int direntSize(int nameBytes) {
+        return (DIRENT_NAME + nameBytes + 7) & ~7;
+    }
+}

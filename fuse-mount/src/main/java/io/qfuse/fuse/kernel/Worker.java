@@ -1,0 +1,103 @@
+package io.qfuse.fuse.kernel;
+
+import static io.qfuse.fuse.kernel.Native.LIBC;
+
+import io.qfuse.fuse.Errno;
+import io.qfuse.fuse.ImageFileSystem;
+import java.io.IOException;
+import java.lang.System.Logger.Level;
+import java.nio.ByteBuffer;
+
+/** One thread's loop: read a request, have it done, write the reply. It owns its two buffers and its descriptor. */
+final class Worker implements Runnable {
+
+    private static final System.Logger LOG = System.getLogger(Worker.class.getPackageName());
+
+    /** What the kernel wants the read buffer to hold beside the data of the largest write. */
+    private static final int REQUEST_ROOM = 8192;
+
+    private static final int PR_SET_IO_FLUSHER = 57;
+
+    private final int device;
+    private final PageBuffer request = new PageBuffer(Protocol.WRITE_DATA, Protocol.MAX_IO + REQUEST_ROOM);
+    private final PageBuffer reply = new PageBuffer(Protocol.OUT_HEADER, Protocol.MAX_IO);
+    private final ByteBuffer in = request.bytes();
+    private final ByteBuffer out = reply.bytes();
+    private final Operations operations;
+
+    Worker(int device, ImageFileSystem files, Negotiated negotiated) {
+        this.device = device;
+        this.operations = new Operations(files, negotiated, request, reply);
+    }
+
+    /** Serves until the file system is gone. */
+    @Override
+    public void run() {
+        exemptFromWriteBackThrottling();
+        while (serveOne()) {
+            // each turn is one request
+        }
+    }
+
+    /** Reads one request and serves it; {@code false} when there will be no more. */
+    boolean serveOne() {
+        long got = LIBC.read(device, request.address(), in.capacity());
+        if (got >= Protocol.IN_HEADER) {
+            serve();
+            return true;
+        }
+        return got < 0 && goesOn(Native.errno());
+    }
+
+    private void serve() {
+        int length;
+        int error = 0;
+        try {
+            length = operations.serve(in.getInt(Protocol.IN_OPCODE), in.getLong(Protocol.IN_NODE));
+        } catch (IOException | RuntimeException | Error e) {
+            // Whatever it was: a client waits for an answer, and the next one for this thread.
+            error = Errno.logged(e);
+            length = 0;
+        }
+        if (length != Operations.NO_REPLY) {
+            send(in.getLong(Protocol.IN_UNIQUE), error, length);
+        }
+    }
+
+    private void send(long unique, int error, int bodyLength) {
+        int length = Protocol.OUT_HEADER + bodyLength;
+        out.putInt(Protocol.OUT_LENGTH, length);
+        out.putInt(Protocol.OUT_ERROR, -error);
+        out.putLong(Protocol.OUT_UNIQUE, unique);
+        if (LIBC.write(device, reply.address(), length) < 0) {
+            int errno = Native.errno();
+            // ENOENT: the client was killed meanwhile; ENODEV: unmounted, which the next read tells, too.
+            if (errno != Errno.ENOENT && errno != Errno.ENODEV) {
+                LOG.log(Level.ERROR, "the kernel took no reply: {0}", LIBC.strerror(errno));
+            }
+        }
+    }
+
+    private static boolean goesOn(int errno) {
+        switch (errno) {
+            case Errno.EINTR, Errno.EAGAIN, Errno.ENOENT -> {
+                return true;
+            }
+            case Errno.ENODEV, Errno.ECONNABORTED -> {
+                return false;
+            }
+            default -> {
+                LOG.log(Level.ERROR, "/dev/fuse cannot be read any more: {0}", LIBC.strerror(errno));
+                return false;
+            }
+        }
+    }
+
+    /**
+     * A loop device on a served file writes back through us: were we throttled for too many dirty pages, those would wait
+     * for themselves. Needs CAP_SYS_RESOURCE; without it all works, but under memory pressure.
+     */
+    private static void exemptFromWriteBackThrottling() {
+        LIBC.prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
+    }
+}
