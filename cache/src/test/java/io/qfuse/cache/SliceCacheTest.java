@@ -1,0 +1,241 @@
+package io.qfuse.cache;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+final class SliceCacheTest {
+
+    private static final int SIZE = 512;
+    private static final int SLICES = 5000;
+
+    private final ArrayStore store = new ArrayStore(SLICES, SIZE);
+    private final CacheBudget budget = new CacheBudget(64 * 1024);
+    private final SliceCache cache = new SliceCache(budget, store, SIZE);
+
+    private void touchAll() throws IOException {
+        for (int round = 0; round < 2; round++) {
+            for (int i = 0; i < SLICES; i++) {
+                assertThat(cache.get((long) i * SIZE).offset()).isEqualTo((long) i * SIZE);
+            }
+        }
+    }
+
+    private void storeAll(int rank) {
+        for (CapturedSlice captured : cache.capture(rank)) {
+            store.store(captured);
+            cache.written(captured);
+        }
+    }
+
+    @Test
+    void slice_is_loaded_once_and_then_hit() throws IOException {
+        store.fill(3, 7);
+        Slice slice = cache.get(3 * SIZE);
+        assertThat(slice.getLong(8)).isEqualTo(0x0707070707070707L);
+        assertThat(cache.get(3 * SIZE)).isSameAs(slice);
+        assertThat(store.loads()).isEqualTo(1);
+        assertThat(cache.stats()).isEqualTo(new CacheStats(1, 1, 0));
+    }
+
+    @Test
+    void numbers_are_big_endian_at_every_width() throws IOException {
+        Slice slice = cache.pin(0, 0);
+        slice.setLong(0, 0x0102030405060708L);
+        slice.setInt(4, 0x15161718);
+        slice.setShort(2, (short) 0x2324);
+        slice.setByte(1, (byte) 0x32);
+        assertThat(slice.getLong(0)).isEqualTo(0x0132232415161718L);
+        assertThat(slice.getInt(0)).isEqualTo(0x01322324);
+        assertThat(slice.getInt(4)).isEqualTo(0x15161718);
+        assertThat(slice.getShort(6)).isEqualTo((short) 0x1718);
+        assertThat(slice.getByte(7)).isEqualTo((byte) 0x18);
+        cache.unpin(slice);
+        assertThat(cache.capture(0).get(0).bytes()).startsWith(1, 0x32, 0x23, 0x24, 0x15, 0x16, 0x17, 0x18);
+        assertThatThrownBy(() -> slice.getLong(4)).isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void change_without_a_pin_is_refused() throws IOException {
+        Slice slice = cache.get(0);
+        assertThatThrownBy(() -> slice.setLong(0, 1)).isInstanceOf(IllegalStateException.class);
+        Slice pinned = cache.pin(0, 1);
+        cache.unpin(pinned);
+        assertThatThrownBy(() -> pinned.setByte(0, (byte) 1)).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(() -> cache.unpin(pinned)).isInstanceOf(IllegalStateException.class);
+    }
+
+    @Test
+    void dirty_slice_survives_any_eviction_pressure() throws IOException {
+        Slice slice = cache.pin(0, 2);
+        slice.setLong(0, 42);
+        cache.unpin(slice);
+        touchAll();
+        assertThat(cache.get(0)).isSameAs(slice);
+        assertThat(cache.dirtyBytes()).isEqualTo(SIZE);
+        assertThat(cache.dirtyBytes(2)).isEqualTo(SIZE);
+        assertThat(cache.stats().evictions()).isPositive();
+    }
+
+    @Test
+    void pinned_clean_slice_survives_any_eviction_pressure() throws IOException {
+        Slice slice = cache.pin(0, 2);
+        touchAll();
+        assertThat(cache.get(0)).isSameAs(slice);
+        slice.setLong(0, 1);
+        cache.unpin(slice);
+        assertThat(cache.capture(2)).hasSize(1);
+    }
+
+    @Test
+    void clean_slices_stay_within_the_budget() throws IOException {
+        touchAll();
+        budget.slices().cleanUp();
+        assertThat(budget.slices().estimatedSize() * SIZE).isLessThanOrEqualTo(64 * 1024);
+    }
+
+    @Test
+    void written_slice_is_clean_and_evicted_like_any_other() throws IOException {
+        Slice slice = cache.pin(0, 0);
+        slice.setLong(16, 99);
+        cache.unpin(slice);
+        storeAll(0);
+        assertThat(cache.dirtyBytes()).isZero();
+        assertThat(cache.get(0)).isSameAs(slice);
+        for (int i = 0; i < 20 && cache.get(0) == slice; i++) {
+            touchAll();
+        }
+        assertThat(cache.get(0)).isNotSameAs(slice);
+        assertThat(cache.get(0).getLong(16)).isEqualTo(99);
+    }
+
+    @Test
+    void slice_changed_after_its_capture_stays_dirty() throws IOException {
+        Slice slice = cache.pin(0, 0);
+        slice.setLong(0, 1);
+        List<CapturedSlice> captured = cache.capture(0);
+        slice.setLong(8, 2);
+        cache.unpin(slice);
+        cache.written(captured.get(0));
+        assertThat(cache.dirtyBytes()).isEqualTo(SIZE);
+        assertThat(captured.get(0).bytes()[15]).isZero();
+        assertThat(cache.capture(0).get(0).bytes()[15]).isEqualTo((byte) 2);
+    }
+
+    @Test
+    void capture_takes_one_rank_in_the_order_of_offsets() throws IOException {
+        for (int i : new int[] {9, 2, 700, 30}) {
+            Slice slice = cache.pin((long) i * SIZE, i == 30 ? 1 : 0);
+            slice.setLong(0, i);
+            cache.unpin(slice);
+        }
+        assertThat(cache.capture(0))
+                .extracting(CapturedSlice::offset)
+                .containsExactly(2L * SIZE, 9L * SIZE, 700L * SIZE);
+        assertThat(cache.capture(1)).extracting(CapturedSlice::offset).containsExactly(30L * SIZE);
+        assertThat(cache.capture(2)).isEmpty();
+    }
+
+    @Test
+    void fresh_slice_is_zeroes_and_dirty_whatever_was_there() throws IOException {
+        store.fill(1, 5);
+        store.fill(2, 5);
+        assertThat(cache.get(SIZE).getByte(0)).isEqualTo((byte) 5);
+        Slice old = cache.pin(2 * SIZE, 3);
+        old.setLong(0, 8);
+        cache.unpin(old);
+        int loads = store.loads();
+        for (int i = 0; i < 3; i++) {
+            Slice fresh = cache.pinFresh((long) i * SIZE, 1);
+            assertThat(fresh.getLong(0)).isZero();
+            assertThat(fresh.getLong(8)).isZero();
+            cache.unpin(fresh);
+            assertThat(cache.get((long) i * SIZE)).isSameAs(fresh);
+        }
+        assertThat(store.loads()).isEqualTo(loads);
+        assertThat(cache.dirtyBytes(3)).isZero();
+        assertThat(cache.capture(1)).hasSize(3);
+    }
+
+    @Test
+    void forget_drops_clean_slices_and_refuses_dirty_ones() throws IOException {
+        store.fill(1, 1);
+        Slice slice = cache.get(SIZE);
+        store.fill(1, 2);
+        cache.forget(0, 4 * SIZE);
+        assertThat(cache.get(SIZE)).isNotSameAs(slice);
+        assertThat(cache.get(SIZE).getByte(0)).isEqualTo((byte) 2);
+        Slice dirty = cache.pin(SIZE, 0);
+        dirty.setLong(0, 1);
+        cache.unpin(dirty);
+        assertThatThrownBy(() -> cache.forget(0, 4 * SIZE)).isInstanceOf(IllegalStateException.class);
+        cache.forget(2 * SIZE, 1L << 50);
+        assertThat(cache.get(SIZE)).isSameAs(dirty);
+    }
+
+    @Test
+    void discard_drops_dirty_slices_and_a_late_written_does_no_harm() throws IOException {
+        Slice dirty = cache.pin(SIZE, 0);
+        dirty.setLong(0, 1);
+        assertThatThrownBy(() -> cache.discard(0, 1L << 50)).isInstanceOf(IllegalStateException.class);
+        cache.unpin(dirty);
+        List<CapturedSlice> captured = cache.capture(0);
+        cache.discard(0, 1L << 50);
+        assertThat(cache.dirtyBytes()).isZero();
+        assertThat(cache.capture(0)).isEmpty();
+        cache.written(captured.get(0));
+        assertThat(cache.get(SIZE)).isNotSameAs(dirty);
+        assertThat(cache.get(SIZE).getLong(0)).isZero();
+    }
+
+    @Test
+    void caches_of_one_budget_keep_their_slices_apart() throws IOException {
+        ArrayStore other = new ArrayStore(10, SIZE);
+        other.fill(0, 3);
+        SliceCache second = new SliceCache(budget, other, SIZE);
+        assertThat(cache.get(0).getByte(0)).isZero();
+        assertThat(second.get(0).getByte(0)).isEqualTo((byte) 3);
+        second.forget(0, 1L << 50);
+        int loads = store.loads();
+        assertThat(cache.get(0).getByte(0)).isZero();
+        assertThat(store.loads()).isEqualTo(loads);
+    }
+
+    @Test
+    void failed_load_reaches_the_caller_and_the_next_call_tries_again() {
+        assertThatThrownBy(() -> cache.get((long) SLICES * SIZE)).isInstanceOf(IOException.class);
+        assertThatThrownBy(() -> cache.pin((long) SLICES * SIZE, 0)).isInstanceOf(IOException.class);
+        assertThatThrownBy(() -> cache.get(7)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> cache.pin(0, SliceCache.RANKS)).isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void rank_of_a_dirty_slice_cannot_change() throws IOException {
+        Slice slice = cache.pin(0, 0);
+        slice.setLong(0, 1);
+        assertThatThrownBy(() -> cache.pin(0, 1)).isInstanceOf(IllegalStateException.class);
+        cache.unpin(slice);
+        storeAll(0);
+        cache.unpin(cache.pin(0, 1));
+    }
+
+    @Test
+    void hit_allocates_nothing() throws IOException {
+        var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+        long least = Long.MAX_VALUE;
+        long sum = 0;
+        for (int round = 0; round < 50; round++) { // the first rounds load classes and fill the cache
+            long before = threads.getCurrentThreadAllocatedBytes();
+            for (int i = 0; i < 1000; i++) {
+                sum += cache.get((long) (i % 16) * SIZE).getLong(0);
+            }
+            least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
+        }
+        assertThat(sum).isZero();
+        assertThat(least).isLessThan(1000); // over 1000 hits
+    }
+}
