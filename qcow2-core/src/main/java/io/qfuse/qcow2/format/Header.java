@@ -79,4 +79,27 @@ public record Header(
                 .map(data -> new String(data, StandardCharsets.UTF_8))
                 .orElse("");
     }
+
+    /** The same header with other extensions. */
+    public Header withExtensions(List<HeaderExtension> others) {
+        return new Header(
+                version,
+                clusterBits,
+                size,
+                cryptMethod,
+                l1Size,
+                l1Offset,
+                refcountTableOffset,
+                refcountTableClusters,
+                snapshotCount,
+                snapshotsOffset,
+                incompatible,
+                compatible,
+                autoclear,
+                refcountOrder,
+                headerLength,
+                compressionType,
+                others,
+                backingFile);
+    }
 }

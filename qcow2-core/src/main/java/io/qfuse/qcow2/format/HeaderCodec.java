@@ -87,6 +87,12 @@ public final class HeaderCodec {
         return header;
     }
 
+    /** Whether header, extensions and backing name fit the first cluster. */
+    public static boolean fits(Header header) {
+        int name = backingName(header).length;
+        return name <= Limits.MAX_BACKING_NAME && backingNameOffset(header) + name <= 1 << header.clusterBits();
+    }
+
     /**
      * The first cluster of an image with this header; unused bytes are zeroes.
      *
@@ -94,12 +100,10 @@ public final class HeaderCodec {
      * @throws Qcow2Exception of kind UNSUPPORTED where extensions and name do not fit one cluster
      */
     public static byte[] encode(Header header, Path path) throws Qcow2Exception {
-        byte[] name = header.backingFile() == null
-                ? new byte[0]
-                : header.backingFile().getBytes(StandardCharsets.UTF_8);
-        int nameAt = header.headerLength() + HeaderExtensions.encodedLength(header.extensions());
+        byte[] name = backingName(header);
+        int nameAt = backingNameOffset(header);
         int clusterSize = 1 << header.clusterBits();
-        if (name.length > Limits.MAX_BACKING_NAME || nameAt + name.length > clusterSize) {
+        if (!fits(header)) {
             throw new Qcow2Exception(
                     Kind.UNSUPPORTED,
                     path,
@@ -129,6 +133,14 @@ public final class HeaderCodec {
     /** The header length that new images of a version get. */
     public static int headerLengthFor(int version) {
         return version == 2 ? V2_LENGTH : V3_FULL_LENGTH;
+    }
+
+    private static byte[] backingName(Header header) {
+        return header.backingFile() == null ? new byte[0] : header.backingFile().getBytes(StandardCharsets.UTF_8);
+    }
+
+    private static int backingNameOffset(Header header) {
+        return header.headerLength() + HeaderExtensions.encodedLength(header.extensions());
     }
 
     private static void requireMagic(byte[] start, Path path) throws Qcow2Exception {

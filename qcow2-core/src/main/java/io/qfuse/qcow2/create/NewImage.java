@@ -1,0 +1,171 @@
+package io.qfuse.qcow2.create;
+
+import io.qfuse.qcow2.CreateOptions;
+import io.qfuse.qcow2.CreateOptions.Backing;
+import io.qfuse.qcow2.CreateOptions.Compression;
+import io.qfuse.qcow2.CreateOptions.Preallocation;
+import io.qfuse.qcow2.Qcow2Exception;
+import io.qfuse.qcow2.Qcow2Exception.Kind;
+import io.qfuse.qcow2.format.FeatureNames;
+import io.qfuse.qcow2.format.Features;
+import io.qfuse.qcow2.format.Geometry;
+import io.qfuse.qcow2.format.Header;
+import io.qfuse.qcow2.format.HeaderCodec;
+import io.qfuse.qcow2.format.HeaderExtension;
+import io.qfuse.qcow2.format.L1Entry;
+import io.qfuse.qcow2.format.L2Entry;
+import io.qfuse.qcow2.format.Limits;
+import io.qfuse.qcow2.format.RefcountWidth;
+import io.qfuse.qcow2.io.HostFile;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A new image, planned and checked before the first byte is written. Memory: one cluster.
+ *
+ * <p>The header is written last, behind a barrier: a file whose writing was cut off is no image.
+ */
+public final class NewImage {
+
+    private static final int ENTRY = 8;
+
+    private final Geometry geometry;
+    private final Layout layout;
+    private final byte[] firstCluster;
+
+    private NewImage(Geometry geometry, Layout layout, byte[] firstCluster) {
+        this.geometry = geometry;
+        this.layout = layout;
+        this.firstCluster = firstCluster;
+    }
+
+    /**
+     * Plans an image.
+     *
+     * @param options what it is to be like, its size given
+     * @param path where it is to be, for messages
+     * @throws Qcow2Exception of kind UNSUPPORTED where the format cannot hold it
+     */
+    public static NewImage plan(CreateOptions options, Path path) throws Qcow2Exception {
+        Geometry geometry = new Geometry(
+                Integer.numberOfTrailingZeros(options.clusterSize()),
+                Integer.numberOfTrailingZeros(options.refcountBits()));
+        long most = Limits.MAX_L1_SIZE * geometry.l2Reach();
+        if (options.size() > most) {
+            throw new Qcow2Exception(
+                    Kind.UNSUPPORTED,
+                    path,
+                    "size is " + options.size() + ", but clusters of " + options.clusterSize() + " bytes allow at most "
+                            + most);
+        }
+        long size = (options.size() + Geometry.SECTOR - 1) & -Geometry.SECTOR;
+        boolean preallocated = options.preallocation() == Preallocation.METADATA;
+        if (preallocated && options.backing() != null) {
+            throw new Qcow2Exception(
+                    Kind.UNSUPPORTED, path, "preallocation would hide the backing file: give only one of them");
+        }
+        Layout layout = Layout.of(geometry, size, preallocated);
+        if (layout.tableClusters() > Limits.MAX_REFCOUNT_TABLE_BYTES >>> geometry.clusterBits()) {
+            throw new Qcow2Exception(
+                    Kind.UNSUPPORTED,
+                    path,
+                    "size is " + size + ", too much to preallocate with clusters of " + options.clusterSize()
+                            + " bytes");
+        }
+        return new NewImage(geometry, layout, firstCluster(header(options, size, geometry, layout), path));
+    }
+
+    /**
+     * Writes the image into an empty file and makes it durable.
+     *
+     * @param file a file of length 0
+     */
+    public void writeTo(HostFile file) throws IOException {
+        file.truncate(geometry.clusterOffset(layout.clusters()));
+        writeOffsets(file, layout.tableOffset(), layout.blocks(), layout.blocksOffset(), 0);
+        writeBlocks(file);
+        writeOffsets(file, layout.l1Offset(), layout.l2Tables(), layout.l2Offset(), L1Entry.COPIED);
+        writeOffsets(file, layout.l2Offset(), layout.dataClusters(), layout.dataOffset(), L2Entry.COPIED);
+        file.sync();
+        file.write(0, firstCluster, 0, firstCluster.length);
+        file.sync();
+    }
+
+    private void writeBlocks(HostFile file) throws IOException {
+        RefcountWidth width = new RefcountWidth(geometry.refcountOrder());
+        long left = layout.clusters();
+        byte[] block = new byte[geometry.clusterSize()];
+        for (long i = 0; i < layout.blocks(); i++) {
+            int used = (int) Math.min(left, geometry.refcountsPerBlock());
+            if (i == 0 || used < geometry.refcountsPerBlock()) {
+                block = new byte[geometry.clusterSize()];
+                for (int index = 0; index < used; index++) {
+                    width.set(block, index, 1);
+                }
+            }
+            file.write(layout.blocksOffset() + geometry.clusterOffset(i), block, 0, block.length);
+            left -= used;
+        }
+    }
+
+    /** Writes a table of {@code count} entries that name one cluster after another; the rest of it stays zeroes. */
+    private void writeOffsets(HostFile file, long table, long count, long firstCluster, long flags) throws IOException {
+        ByteBuffer cluster = ByteBuffer.allocate(geometry.clusterSize());
+        long done = 0;
+        while (done < count) {
+            int entries = (int) Math.min(count - done, geometry.clusterSize() / ENTRY);
+            cluster.clear();
+            for (int i = 0; i < entries; i++) {
+                cluster.putLong((firstCluster + geometry.clusterOffset(done + i)) | flags);
+            }
+            file.write(table + done * ENTRY, cluster.array(), 0, cluster.position());
+            done += entries;
+        }
+    }
+
+    private static Header header(CreateOptions options, long size, Geometry geometry, Layout layout) {
+        boolean zstd = options.compression() == Compression.ZSTD;
+        List<HeaderExtension> extensions = new ArrayList<>();
+        Backing backing = options.backing();
+        if (backing != null) {
+            extensions.add(new HeaderExtension(
+                    HeaderExtension.BACKING_FORMAT, backing.format().getBytes(StandardCharsets.US_ASCII)));
+        }
+        return new Header(
+                options.version(),
+                geometry.clusterBits(),
+                size,
+                0,
+                layout.l1Size(),
+                layout.l1Size() == 0 ? 0 : layout.l1Offset(),
+                layout.tableOffset(),
+                (int) layout.tableClusters(),
+                0,
+                0,
+                zstd ? Features.COMPRESSION_TYPE : 0,
+                options.lazyRefcounts() ? Features.LAZY_REFCOUNTS : 0,
+                0,
+                geometry.refcountOrder(),
+                HeaderCodec.headerLengthFor(options.version()),
+                zstd ? Header.COMPRESSION_ZSTD : 0,
+                extensions,
+                backing == null ? null : backing.file());
+    }
+
+    /** Names of features help whoever does not know them; where they do not fit, the image does without. */
+    private static byte[] firstCluster(Header header, Path path) throws Qcow2Exception {
+        if (header.version() >= 3) {
+            List<HeaderExtension> named = new ArrayList<>(header.extensions());
+            named.add(FeatureNames.table());
+            Header withNames = header.withExtensions(named);
+            if (HeaderCodec.fits(withNames)) {
+                return HeaderCodec.encode(withNames, path);
+            }
+        }
+        return HeaderCodec.encode(header, path);
+    }
+}
