@@ -38,10 +38,7 @@ public final class Features {
      *     CORRUPT for writing to an image marked corrupt
      */
     public static void requireSupported(Header header, boolean writable, Path path) throws Qcow2Exception {
-        long unknown = header.incompatible() & ~KNOWN;
-        if (unknown != 0) {
-            throw unsupported(path, "unknown incompatible feature " + unknownNames(header, unknown));
-        }
+        requireKnown(header, path);
         if (has(header, EXTERNAL_DATA_FILE)) {
             throw unsupported(path, "external data files are not supported (incompatible feature bit 2)");
         }
@@ -59,6 +56,18 @@ public final class Features {
         }
         if (writable && has(header, DIRTY)) {
             throw unsupported(path, "dirty: refcounts need repair; run qemu-img check -r all");
+        }
+    }
+
+    /**
+     * Refuses features that nothing is known of, so that not even the rest of the header can be understood for sure.
+     *
+     * @throws Qcow2Exception of kind UNSUPPORTED, with the names that the image gives them
+     */
+    public static void requireKnown(Header header, Path path) throws Qcow2Exception {
+        long unknown = header.incompatible() & ~KNOWN;
+        if (unknown != 0) {
+            throw unsupported(path, "unknown incompatible feature " + unknownNames(header, unknown));
         }
     }
 

@@ -1,0 +1,59 @@
+package io.qfuse.qcow2.snapshot;
+
+import io.qfuse.qcow2.Qcow2Exception;
+import io.qfuse.qcow2.Qcow2Exception.Kind;
+import io.qfuse.qcow2.format.Header;
+import io.qfuse.qcow2.format.Limits;
+import io.qfuse.qcow2.format.SnapshotRecord;
+import io.qfuse.qcow2.io.HostFile;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The snapshot table as found.
+ *
+ * @param snapshots its entries in their order
+ * @param length its bytes
+ */
+public record SnapshotTable(List<SnapshotRecord> snapshots, long length) {
+
+    /** The list is copied. */
+    public SnapshotTable {
+        snapshots = List.copyOf(snapshots);
+    }
+
+    /**
+     * Reads the table.
+     *
+     * @throws Qcow2Exception where it is cut off, longer than any program writes, or an entry makes no sense
+     */
+    public static SnapshotTable read(HostFile file, Header header) throws IOException {
+        Path path = file.path();
+        List<SnapshotRecord> snapshots = new ArrayList<>();
+        byte[] fixed = new byte[SnapshotRecord.FIXED_LENGTH];
+        long length = 0;
+        long end = file.size();
+        for (int i = 0; i < header.snapshotCount(); i++) {
+            long at = header.snapshotsOffset() + length;
+            file.read(at, fixed);
+            byte[] entry = new byte[SnapshotRecord.length(fixed, path)];
+            length += entry.length;
+            // The last entry's padding may be missing.
+            if (at + entry.length - 7 > end) {
+                throw malformed(path, "truncated: the snapshot table is cut off in entry " + i);
+            }
+            if (length > Limits.MAX_SNAPSHOT_TABLE_BYTES) {
+                throw malformed(path, "the snapshot table has more than " + Limits.MAX_SNAPSHOT_TABLE_BYTES + " bytes");
+            }
+            file.read(at, entry);
+            snapshots.add(SnapshotRecord.decode(entry, path));
+        }
+        return new SnapshotTable(snapshots, length);
+    }
+
+    private static Qcow2Exception malformed(Path path, String why) {
+        return new Qcow2Exception(Kind.MALFORMED, path, why);
+    }
+}

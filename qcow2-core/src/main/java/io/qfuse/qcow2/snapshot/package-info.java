@@ -1,0 +1,5 @@
+/** Internal snapshots. */
+@NullMarked
+package io.qfuse.qcow2.snapshot;
+
+import org.jspecify.annotations.NullMarked;
