@@ -53,6 +53,11 @@ public final class ImageFileSystem {
         return new ImageFileSystem(List.of(image), permissions, true);
     }
 
+    /** Whether the one disk is the root. */
+    public boolean isOverFile() {
+        return overFile;
+    }
+
     /** The node called {@code name} in the directory {@code parent}. */
     public long lookup(long parent, String name) throws IOException {
         requireDirectory(parent);

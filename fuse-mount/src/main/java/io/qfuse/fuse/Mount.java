@@ -1,37 +1,107 @@
 package io.qfuse.fuse;
 
+import io.qfuse.fuse.MountOptions.AllowOther;
+import io.qfuse.fuse.kernel.KernelMount;
 import io.qfuse.fuse.kernel.KernelTransport;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 
-/** Disks that are mounted and served by this process. */
+/**
+ * Disks that are mounted and served by this process. Safe for use by many threads.
+ *
+ * <p>The disks stay their owner's: a mount flushes them when it ends and closes none.
+ */
 public final class Mount implements AutoCloseable {
 
+    private final Path mountPoint;
+    private final String device;
     private final TransportSession session;
     private final ImageFileSystem files;
+    private final String hint;
 
-    private Mount(TransportSession session, ImageFileSystem files) {
+    private Mount(Path mountPoint, String device, TransportSession session, ImageFileSystem files, String hint) {
+        this.mountPoint = mountPoint;
+        this.device = device;
         this.session = session;
         this.files = files;
+        this.hint = hint;
     }
 
     /**
-     * Mounts disks and starts to serve them; when this returns they can be read.
+     * Mounts disks and starts to serve them; when this returns they can be read. A mount of ours at the same place whose
+     * server is gone is removed first.
      *
      * @param images one or more, with different names; just one where the mount point is a regular file
      * @param mountPoint a directory, or a regular file to mount over
+     * @throws IllegalArgumentException where two images have one name
      */
     public static Mount serve(List<ServedImage> images, Path mountPoint, MountOptions options, Transport transport)
             throws IOException {
-        boolean overFile = Files.isRegularFile(mountPoint);
-        Permissions permissions = options.permissions(0, 0);
-        var files = overFile
+        Path place = MountPoint.canonical(mountPoint);
+        MountPoint.heal(place);
+        MountPoint.check(place, images.size());
+        Permissions permissions = options.permissions(KernelMount.uid(), KernelMount.gid());
+        var files = Files.isRegularFile(place)
                 ? ImageFileSystem.file(images.get(0), permissions)
                 : ImageFileSystem.directory(images, permissions);
-        var session = KernelTransport.serve(files, mountPoint, options.sourceFor(images.get(0)), options, true);
-        return new Mount(session, files);
+        String source = options.sourceFor(images.get(0));
+        try {
+            boolean allowOther = options.allowOther() != AllowOther.OFF;
+            return served(place, start(files, place, source, options, allowOther, transport), files, "");
+        } catch (MountException e) {
+            if (options.allowOther() != AllowOther.AUTO || KernelMount.uid() == 0 || !isAboutOthers(e)) {
+                throw e;
+            }
+        }
+        return served(
+                place,
+                start(files, place, source, options, false, transport),
+                files,
+                "only this user, not even root, can use " + place
+                        + ": for others, put user_allow_other into /etc/fuse.conf, or pass --allow-other=off");
+    }
+
+    /** The reason that fusermount gives where the host forbids it: it names the word to put into its configuration. */
+    private static boolean isAboutOthers(MountException e) {
+        return String.valueOf(e.getMessage()).contains("user_allow_other");
+    }
+
+    private static TransportSession start(
+            ImageFileSystem files,
+            Path place,
+            String source,
+            MountOptions options,
+            boolean allowOther,
+            Transport transport)
+            throws IOException {
+        return switch (transport) {
+            case KERNEL, JNR_FUSE -> KernelTransport.serve(files, place, source, options, allowOther);
+        };
+    }
+
+    private static Mount served(Path place, TransportSession session, ImageFileSystem files, String hint)
+            throws IOException {
+        String device =
+                MountTable.read().at(place).map(MountTable.Entry::device).orElse("");
+        return new Mount(place, device, session, files, hint);
+    }
+
+    /** The mount point, absolute and without symbolic links. */
+    public Path mountPoint() {
+        return mountPoint;
+    }
+
+    /** What the user may want to know about how it was mounted; empty where there is nothing. */
+    public String hint() {
+        return hint;
+    }
+
+    /** The raw file of one of the served images. */
+    public Path rawFile(ServedImage image) {
+        return files.isOverFile() ? mountPoint : mountPoint.resolve(image.name());
     }
 
     /** Returns when the mount is gone and everything written to it is durable. */
@@ -40,9 +110,66 @@ public final class Mount implements AutoCloseable {
         files.sync(ImageFileSystem.ROOT);
     }
 
-    /** Unmounts. */
+    /** Unmounts; fails, and changes nothing, where somebody uses the mount. Harmless when it is gone already. */
+    public void unmount() throws IOException {
+        if (isOnTop()) {
+            KernelMount.unmount(mountPoint);
+        }
+    }
+
+    /**
+     * Unmounts and returns when everything is durable. Who still uses the mount is cut off: first all that was written
+     * through mapped memory is written back, then further requests fail.
+     *
+     * <p>An ordinary user cannot cut off others where the host does not let him: then the mount is out of the tree, what has
+     * been written so far is durable, and the others are served until this process ends.
+     */
     @Override
     public void close() throws IOException {
-        session.unmount(true);
+        boolean ended = true;
+        try {
+            unmount();
+        } catch (MountException busy) {
+            KernelMount.writeBack(mountPoint);
+            KernelMount.detach(mountPoint);
+            ended = KernelMount.cutOff(device);
+        }
+        if (ended) {
+            try {
+                session.awaitUnmount();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+        files.sync(ImageFileSystem.ROOT);
+    }
+
+    /** Somebody may have unmounted it, or mounted something else above it, which is not ours to touch. */
+    private boolean isOnTop() throws IOException {
+        return MountTable.read()
+                .at(mountPoint)
+                .map(entry -> entry.device().equals(device))
+                .orElse(false);
+    }
+
+    /**
+     * Unmounts a mount of ours, whichever process serves it; a stale one, too. The server may need a moment more to flush
+     * and close its images.
+     *
+     * @return what was mounted there
+     * @throws MountException where no mount of ours is there, or somebody uses it
+     */
+    public static MountTable.Entry unmount(Path mountPoint) throws IOException {
+        Path place = MountPoint.canonical(mountPoint);
+        Optional<MountTable.Entry> entry = MountPoint.ours(place);
+        if (entry.isEmpty()) {
+            throw new MountException(mountPoint, "no image is mounted there");
+        }
+        if (KernelMount.isStale(place)) {
+            MountPoint.heal(place);
+        } else {
+            KernelMount.unmount(place);
+        }
+        return entry.get();
     }
 }

@@ -41,11 +41,6 @@ public final class MountTable {
         public boolean isOurs() {
             return type.equals("fuse." + MountOptions.SUBTYPE);
         }
-
-        /** The FUSE connection's number: the minor number of the device. */
-        public String connection() {
-            return device.substring(device.indexOf(':') + 1);
-        }
     }
 
     /** Reads the table of this moment. */

@@ -46,7 +46,9 @@ final class FuseSession {
     private final ImageFileSystem files;
     private final Negotiated negotiated = new Negotiated();
     private final List<Thread> threads = new ArrayList<>();
-    private final List<Integer> clones = new ArrayList<>();
+
+    /** The session's descriptor and its clones, until they are closed; guarded by this. */
+    private final List<Integer> descriptors = new ArrayList<>();
 
     /**
      * A session that is not yet served.
@@ -56,6 +58,7 @@ final class FuseSession {
     FuseSession(int device, ImageFileSystem files) {
         this.device = device;
         this.files = files;
+        descriptors.add(device);
     }
 
     /** Greets the kernel and starts the workers. */
@@ -63,7 +66,8 @@ final class FuseSession {
         var first = new Worker(device, files, negotiated);
         while (!negotiated.done()) {
             if (!first.serveOne()) {
-                throw new IOException("the kernel ended the mount before it began");
+                closeDescriptors();
+                throw new IOException(KernelMount.DEVICE + ": the kernel ended the mount before it began");
             }
         }
         start(first, 0);
@@ -72,19 +76,17 @@ final class FuseSession {
         }
     }
 
-    /** Returns when all workers have ended. */
-    void await() throws InterruptedException {
+    /** Returns when all workers have ended, with the descriptors closed. */
+    void awaitEnd() throws InterruptedException {
         for (Thread thread : threads) {
             thread.join();
         }
+        closeDescriptors();
     }
 
-    /** Closes the descriptors; all workers have ended. */
-    void closeDevices() {
-        for (int clone : clones) {
-            LIBC.close(clone);
-        }
-        LIBC.close(device);
+    private synchronized void closeDescriptors() {
+        descriptors.forEach(LIBC::close);
+        descriptors.clear();
     }
 
     private void start(Worker worker, int number) {
@@ -106,7 +108,9 @@ final class FuseSession {
                 return device;
             }
         }
-        clones.add(clone);
+        synchronized (this) {
+            descriptors.add(clone);
+        }
         return clone;
     }
 }

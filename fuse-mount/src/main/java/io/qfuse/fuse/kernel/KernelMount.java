@@ -4,30 +4,75 @@ import static io.qfuse.fuse.kernel.Native.LIBC;
 
 import io.qfuse.fuse.Errno;
 import io.qfuse.fuse.MountException;
+import io.qfuse.fuse.MountFlag;
 import io.qfuse.fuse.MountOptions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.StringJoiner;
 
-/** Mounting by mount(2), for root. */
-final class KernelMount {
+/** Mounting and unmounting: by system call as root, by {@link Fusermount} as anybody else. */
+public final class KernelMount {
 
     static final String DEVICE = "/dev/fuse";
 
+    private static final Path CONNECTIONS = Path.of("/sys/fs/fuse/connections");
+    private static final int DIRECTORY = 0040000;
+    private static final int REGULAR = 0100000;
     private static final int MNT_FORCE = 1;
     private static final int MNT_DETACH = 2;
+    private static final int STATFS_SIZE = 256;
 
     private KernelMount() {}
 
-    /** Mounts and returns the descriptor that the requests come from. */
-    static int mount(Path mountPoint, String source, MountOptions options, boolean allowOther) throws IOException {
+    /** The effective user. */
+    public static int uid() {
+        return LIBC.geteuid();
+    }
+
+    /** The effective group. */
+    public static int gid() {
+        return LIBC.getegid();
+    }
+
+    /**
+     * Mounts and returns the descriptor that the requests come from.
+     *
+     * @param maxRead the most bytes that one read may ask for
+     */
+    public static int mount(Path mountPoint, String source, MountOptions options, boolean allowOther, int maxRead)
+            throws IOException {
+        var words = new StringJoiner(",").add("max_read=" + maxRead);
+        if (allowOther) {
+            words.add("allow_other");
+        }
+        // Who lets others in wants them to meet the permission bits; FUSE leaves that to the server, or to this word.
+        if (allowOther || options.defaultPermissions()) {
+            words.add("default_permissions");
+        }
+        return uid() == 0
+                ? mountAsRoot(mountPoint, source, options, words)
+                : Fusermount.mount(mountPoint, userWords(source, options, words));
+    }
+
+    /** Closes a descriptor that {@link #mount} gave and nobody serves. */
+    public static void closeDevice(int device) {
+        LIBC.close(device);
+    }
+
+    private static int mountAsRoot(Path mountPoint, String source, MountOptions options, StringJoiner words)
+            throws IOException {
         int device = LIBC.open(DEVICE, Native.O_RDWR | Native.O_CLOEXEC);
         if (device < 0) {
             throw noDevice(Native.errno());
         }
-        String type = "fuse." + options.subtype();
-        String data = data(device, mountPoint, options, allowOther);
-        if (LIBC.mount(source, mountPoint.toString(), type, options.flagBits(), data) < 0) {
+        int type = Files.isDirectory(mountPoint) ? DIRECTORY : REGULAR;
+        words.add("fd=" + device)
+                .add("rootmode=" + Integer.toOctalString(type))
+                .add("user_id=" + uid())
+                .add("group_id=" + gid());
+        String fileSystem = "fuse." + options.subtype();
+        if (LIBC.mount(source, mountPoint.toString(), fileSystem, options.flagBits(), words.toString()) < 0) {
             int errno = Native.errno();
             LIBC.close(device);
             throw new MountException(mountPoint, "cannot mount: " + LIBC.strerror(errno));
@@ -35,36 +80,85 @@ final class KernelMount {
         return device;
     }
 
-    static void unmount(Path mountPoint, boolean force) throws IOException {
-        if (LIBC.umount2(mountPoint.toString(), force ? MNT_FORCE | MNT_DETACH : 0) < 0) {
+    private static MountException noDevice(int errno) {
+        return new MountException(
+                DEVICE,
+                errno == Errno.ENOENT
+                        ? "is not there; modprobe fuse brings it"
+                        : "cannot be opened: " + LIBC.strerror(errno));
+    }
+
+    private static String userWords(String source, MountOptions options, StringJoiner words) {
+        for (MountFlag flag : options.flags()) {
+            words.add(flag.setWord());
+        }
+        return words.add("subtype=" + escaped(options.subtype()))
+                .add("fsname=" + escaped(source))
+                .toString();
+    }
+
+    private static String escaped(String value) {
+        return value.replace("\\", "\\\\").replace(",", "\\,");
+    }
+
+    /** Unmounts what is on top at the path; fails where somebody uses it. */
+    public static void unmount(Path mountPoint) throws IOException {
+        if (uid() == 0) {
+            unmount(mountPoint, 0);
+        } else {
+            Fusermount.unmount(mountPoint, false);
+        }
+    }
+
+    /** Takes what is on top at the path out of the tree whoever uses it; as root, cuts the users off, too. */
+    public static void detach(Path mountPoint) throws IOException {
+        if (uid() == 0) {
+            unmount(mountPoint, MNT_FORCE | MNT_DETACH);
+        } else {
+            Fusermount.unmount(mountPoint, true);
+        }
+    }
+
+    private static void unmount(Path mountPoint, int flags) throws IOException {
+        if (LIBC.umount2(mountPoint.toString(), flags) < 0) {
             int errno = Native.errno();
             throw new MountException(
                     mountPoint, errno == Errno.EBUSY ? "is in use" : "cannot unmount: " + LIBC.strerror(errno));
         }
     }
 
-    static MountException noDevice(int errno) {
-        return new MountException(
-                DEVICE,
-                errno == Errno.ENOENT
-                        ? "not there: load the kernel module (modprobe fuse)"
-                        : "cannot be opened: " + LIBC.strerror(errno));
+    /** Whether the server of the file system at the path is gone. */
+    public static boolean isStale(Path mountPoint) {
+        try (var buffer = new NativeBytes(STATFS_SIZE)) {
+            return LIBC.statfs(mountPoint.toString(), buffer.address()) < 0 && Native.errno() == Errno.ENOTCONN;
+        }
     }
 
-    private static String data(int device, Path mountPoint, MountOptions options, boolean allowOther) {
-        int type = Files.isDirectory(mountPoint) ? 0040000 : 0100000;
-        var data = new StringBuilder();
-        data.append("fd=").append(device);
-        data.append(",rootmode=").append(Integer.toOctalString(type));
-        data.append(",user_id=").append(LIBC.geteuid());
-        data.append(",group_id=").append(LIBC.getegid());
-        data.append(",max_read=").append(Protocol.MAX_IO);
-        if (allowOther) {
-            data.append(",allow_other");
+    /**
+     * Ends a connection that was detached, so that its requests fail; {@code false} where that cannot be.
+     *
+     * @param device the mount's device, as {@code 0:42}
+     */
+    public static boolean cutOff(String device) {
+        if (uid() == 0) {
+            // detach() has done it
+            return true;
         }
-        if (allowOther || options.defaultPermissions()) {
-            data.append(",default_permissions");
+        String connection = device.substring(device.indexOf(':') + 1);
+        try {
+            Files.writeString(CONNECTIONS.resolve(connection).resolve("abort"), "1");
+            return true;
+        } catch (IOException e) {
+            return false;
         }
-        return data.toString();
+    }
+
+    /** Has the kernel write all dirty pages of the file system at the path, those of mapped memory among them. */
+    public static void writeBack(Path mountPoint) {
+        int fd = LIBC.open(mountPoint.toString(), Native.O_RDONLY | Native.O_CLOEXEC);
+        if (fd >= 0) {
+            LIBC.syncfs(fd);
+            LIBC.close(fd);
+        }
     }
 }

@@ -9,31 +9,29 @@ import java.nio.file.Path;
 /** A mount whose requests Java threads read from /dev/fuse. */
 public final class KernelTransport implements TransportSession {
 
-    private final Path mountPoint;
     private final FuseSession session;
 
-    private KernelTransport(Path mountPoint, FuseSession session) {
-        this.mountPoint = mountPoint;
+    private KernelTransport(FuseSession session) {
         this.session = session;
     }
 
-    /** Mounts and serves. */
+    /**
+     * Mounts and serves.
+     *
+     * @param source what the mount table shows as the source
+     * @param allowOther whether users other than the mounting one may come in
+     */
     public static KernelTransport serve(
             ImageFileSystem files, Path mountPoint, String source, MountOptions options, boolean allowOther)
             throws IOException {
-        int device = KernelMount.mount(mountPoint, source, options, allowOther);
+        int device = KernelMount.mount(mountPoint, source, options, allowOther, Protocol.MAX_IO);
         var session = new FuseSession(device, files);
         session.start(options.workerCount());
-        return new KernelTransport(mountPoint, session);
+        return new KernelTransport(session);
     }
 
     @Override
     public void awaitUnmount() throws InterruptedException {
-        session.await();
-    }
-
-    @Override
-    public void unmount(boolean force) throws IOException {
-        KernelMount.unmount(mountPoint, force);
+        session.awaitEnd();
     }
 }

@@ -11,7 +11,11 @@ import jnr.ffi.Runtime;
 final class Native {
 
     static final int O_RDWR = 2;
+    static final int O_RDONLY = 0;
     static final int O_CLOEXEC = 02000000;
+
+    /** Room for a posix_spawn_file_actions_t: 80 bytes in glibc and in musl. */
+    static final int SPAWN_FILE_ACTIONS_SIZE = 128;
 
     /** The one library; all its functions are safe for use by many threads. */
     static final Libc LIBC =
@@ -52,10 +56,32 @@ final class Native {
 
         int prctl(int option, long argument2, long argument3, long argument4, long argument5);
 
+        int pipe2(long twoInts, int flags);
+
+        int socketpair(int domain, int type, int protocol, long twoInts);
+
+        long recvmsg(int socket, long message, int flags);
+
+        int posix_spawn_file_actions_init(long actions);
+
+        int posix_spawn_file_actions_adddup2(long actions, int from, int to);
+
+        int posix_spawn_file_actions_destroy(long actions);
+
+        int posix_spawn(
+                long pid,
+                CharSequence program,
+                long actions,
+                long attributes,
+                CharSequence[] arguments,
+                CharSequence[] environment);
+
+        int waitpid(int pid, long status, int options);
+
         int geteuid();
 
         int getegid();
 
-        CharSequence strerror(int errno);
+        String strerror(int errno);
     }
 }

@@ -30,6 +30,10 @@ final class NativeBytes implements AutoCloseable {
         memory.putLong(at, value);
     }
 
+    byte getByte(int at) {
+        return memory.getByte(at);
+    }
+
     int getInt(int at) {
         return memory.getInt(at);
     }

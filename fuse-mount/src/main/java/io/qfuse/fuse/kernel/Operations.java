@@ -65,6 +65,8 @@ final class Operations {
             case FLUSH, RELEASE, RELEASEDIR, DESTROY -> 0;
             // Requests are short, so one that is interrupted is simply finished and answered.
             case FORGET, BATCH_FORGET, INTERRUPT -> NO_REPLY;
+            case SYMLINK, MKNOD, MKDIR, UNLINK, RMDIR, RENAME, LINK, CREATE, RENAME2 ->
+                throw new ErrnoException(Errno.EPERM, "the names are those of the images");
             default -> throw new ErrnoException(Errno.ENOSYS, "operation " + opcode);
         };
     }

@@ -127,6 +127,13 @@ final class Protocol {
     static final int FORGET = 2;
     static final int GETATTR = 3;
     static final int SETATTR = 4;
+    static final int SYMLINK = 6;
+    static final int MKNOD = 8;
+    static final int MKDIR = 9;
+    static final int UNLINK = 10;
+    static final int RMDIR = 11;
+    static final int RENAME = 12;
+    static final int LINK = 13;
     static final int OPEN = 14;
     static final int READ = 15;
     static final int WRITE = 16;
@@ -140,10 +147,12 @@ final class Protocol {
     static final int RELEASEDIR = 29;
     static final int FSYNCDIR = 30;
     static final int ACCESS = 34;
+    static final int CREATE = 35;
     static final int INTERRUPT = 36;
     static final int DESTROY = 38;
     static final int BATCH_FORGET = 42;
     static final int FALLOCATE = 43;
+    static final int RENAME2 = 45;
     static final int LSEEK = 46;
 
     private Protocol() {}

@@ -1,0 +1,476 @@
+package io.qfuse.fuse;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.sun.nio.file.ExtendedOpenOption;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.Callable;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What a mounted disk does for its users, whatever transport carries it. Needs root and /dev/fuse. */
+@Tag("system")
+@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+abstract class MountConformance {
+
+    private static final int MIB = 1 << 20;
+    private static final int SIZE = 16 * MIB;
+    private static final int CLUSTER = MemoryDisk.CLUSTER;
+    private static final int KEEP_SIZE = 1;
+    private static final int PUNCH_HOLE = 2;
+    private static final int ZERO_RANGE = 16;
+    private static final int SEEK_DATA = 3;
+    private static final int SEEK_HOLE = 4;
+
+    @TempDir
+    Path temporary;
+
+    private Path place = Path.of("");
+    private Path raw = Path.of("");
+    private MemoryDisk disk = new MemoryDisk(SIZE, true);
+    private final List<Mount> mounts = new ArrayList<>();
+
+    /** The transport under test. */
+    abstract Transport transport();
+
+    @BeforeEach
+    void mount_one_disk() throws IOException {
+        place = Files.createDirectory(temporary.resolve("mount point"));
+        disk.fill(0, random(3 * MIB, 1));
+        raw = mount(place, MountOptions.defaults(), image("disk", disk)).resolve("disk.raw");
+    }
+
+    @AfterEach
+    void unmount_everything() throws IOException {
+        for (Mount mount : mounts) {
+            mount.close();
+        }
+        assertThat(MountTable.read().ours())
+                .noneMatch(entry -> entry.mountPoint().startsWith(temporary));
+    }
+
+    private Path mount(Path at, MountOptions options, ServedImage... images) throws IOException {
+        mounts.add(Mount.serve(List.of(images), at, options, transport()));
+        return at;
+    }
+
+    private ServedImage image(String name, MemoryDisk of) {
+        return ServedImage.of(of, temporary.resolve(name + ".qcow2"));
+    }
+
+    private static byte[] random(int length, long seed) {
+        byte[] bytes = new byte[length];
+        new Random(seed).nextBytes(bytes);
+        return bytes;
+    }
+
+    private static void assertErrno(int errno, ThrowingCallable call) {
+        assertThatExceptionOfType(ErrnoException.class)
+                .isThrownBy(call)
+                .satisfies(e -> assertThat(e.errno()).as(e.getMessage()).isEqualTo(errno));
+    }
+
+    private long blocks() throws Exception {
+        return Long.parseLong(Tool.run("stat", "-c", "%b", raw));
+    }
+
+    @Test
+    void directory_shows_the_image_under_its_raw_name() throws Exception {
+        try (var names = Files.list(place)) {
+            assertThat(names).containsExactly(raw);
+        }
+        assertThat(Files.size(raw)).isEqualTo(SIZE);
+        assertThat(Tool.run("stat", "-c", "%F %a %u", raw)).isEqualTo("regular file 600 0");
+        assertThat(Files.exists(place.resolve("other.raw"))).isFalse();
+        assertThat(MountTable.read().at(place.toRealPath()).orElseThrow().isOurs())
+                .isTrue();
+    }
+
+    @Test
+    void dd_reads_the_whole_disk() throws Exception {
+        Path copy = temporary.resolve("copy");
+        Tool.run("dd", "if=" + raw, "of=" + copy, "bs=1M");
+        assertThat(Files.readAllBytes(copy)).isEqualTo(disk.content(0, SIZE));
+    }
+
+    @Test
+    void names_cannot_be_made_or_removed() {
+        assertThatThrownBy(() -> Files.createFile(place.resolve("new"))).isInstanceOf(IOException.class);
+        assertThatThrownBy(() -> Files.delete(raw)).isInstanceOf(IOException.class);
+        assertThatThrownBy(() -> Files.move(raw, place.resolve("new"))).isInstanceOf(IOException.class);
+    }
+
+    @Test
+    void writes_of_any_alignment_are_read_back() throws Exception {
+        var random = new Random(7);
+        byte[] expected = disk.content(0, SIZE);
+        try (Posix file = Posix.open(raw, Posix.O_RDWR)) {
+            for (int i = 0; i < 200; i++) {
+                byte[] bytes = random(1 + random.nextInt(i % 10 == 0 ? 2 * MIB : 9000), i);
+                int offset = random.nextInt(SIZE - bytes.length);
+                assertThat(file.write(offset, bytes)).isEqualTo(bytes.length);
+                System.arraycopy(bytes, 0, expected, offset, bytes.length);
+            }
+        }
+        assertThat(disk.content(0, SIZE)).isEqualTo(expected);
+        assertThat(Files.readAllBytes(raw)).isEqualTo(expected);
+    }
+
+    @Test
+    void read_stops_at_the_end_and_write_behind_it_finds_no_space() throws Exception {
+        disk.resize(SIZE - 512);
+        try (Posix file = Posix.open(raw, Posix.O_RDWR)) {
+            assertThat(file.read(SIZE - 1024, 4096)).hasSize(512);
+            assertThat(file.read(SIZE, 4096)).isEmpty();
+            assertThat(file.write(SIZE - 1024, new byte[1024])).isEqualTo(512);
+            assertErrno(Errno.ENOSPC, () -> file.write(SIZE - 512, new byte[1]));
+            assertErrno(Errno.ENOSPC, () -> file.write(2L * SIZE, new byte[4096]));
+        }
+        assertThat(disk.size()).isEqualTo(SIZE - 512);
+    }
+
+    @Test
+    void fsync_flushes_the_disk() throws Exception {
+        try (Posix file = Posix.open(raw, Posix.O_RDWR)) {
+            int before = disk.flushes.get();
+            file.write(0, new byte[4096]);
+            file.sync();
+            assertThat(disk.flushes.get()).isEqualTo(before + 1);
+        }
+    }
+
+    @Test
+    void blocks_tell_the_allocated_space() throws Exception {
+        assertThat(blocks()).isEqualTo(3 * MIB / 512);
+        try (Posix file = Posix.open(raw, Posix.O_RDWR)) {
+            file.write(8 * MIB, new byte[2 * CLUSTER]);
+            file.sync();
+            assertThat(blocks()).isEqualTo((3 * MIB + 2 * CLUSTER) / 512);
+            file.fallocate(PUNCH_HOLE | KEEP_SIZE, 0, MIB);
+            assertThat(blocks()).isEqualTo((2 * MIB + 2 * CLUSTER) / 512);
+        }
+    }
+
+    @Test
+    void fallocate_zeroes_unaligned_ranges_exactly() throws Exception {
+        byte[] expected = disk.content(0, SIZE);
+        try (Posix file = Posix.open(raw, Posix.O_RDWR)) {
+            int[] modes = {PUNCH_HOLE | KEEP_SIZE, ZERO_RANGE, ZERO_RANGE | KEEP_SIZE};
+            for (int i = 0; i < 30; i++) {
+                int offset = i * 90_001;
+                int length = 1 + i * 1777;
+                file.fallocate(modes[i % 3], offset, length);
+                Arrays.fill(expected, offset, offset + length, (byte) 0);
+            }
+            assertThat(file.read(0, 4 * MIB)).isEqualTo(Arrays.copyOf(expected, 4 * MIB));
+        }
+        assertThat(disk.content(0, SIZE)).isEqualTo(expected);
+    }
+
+    @Test
+    void fallocate_reserves_without_changing_a_byte() throws Exception {
+        byte[] expected = disk.content(0, SIZE);
+        try (Posix file = Posix.open(raw, Posix.O_RDWR)) {
+            file.fallocate(0, MIB + 1, 5 * MIB);
+            file.fallocate(KEEP_SIZE, 12 * MIB, 8 * MIB);
+        }
+        assertThat(disk.content(0, SIZE)).isEqualTo(expected);
+        assertThat(disk.size()).isEqualTo(SIZE);
+        assertThat(blocks()).isEqualTo((10 * MIB + CLUSTER) / 512);
+    }
+
+    @Test
+    void fallocate_at_the_end_clips_what_keeps_the_size_and_grows_what_does_not() throws Exception {
+        try (Posix file = Posix.open(raw, Posix.O_RDWR)) {
+            file.fallocate(PUNCH_HOLE | KEEP_SIZE, SIZE - 100, 5000);
+            file.fallocate(ZERO_RANGE | KEEP_SIZE, SIZE + 1000, 5000);
+            assertThat(Files.size(raw)).isEqualTo(SIZE);
+            file.fallocate(ZERO_RANGE, SIZE - 10, 522);
+            assertThat(Files.size(raw)).isEqualTo(SIZE + 512);
+            file.fallocate(0, SIZE, 4096);
+            assertThat(Files.size(raw)).isEqualTo(SIZE + 4096);
+            assertErrno(Errno.EINVAL, () -> file.fallocate(0, SIZE, 4097));
+            assertErrno(Errno.EOPNOTSUPP, () -> file.fallocate(8, 0, 4096));
+        }
+    }
+
+    @Test
+    void seek_finds_data_and_holes() throws Exception {
+        disk.fill(5 * MIB, random(CLUSTER, 2));
+        try (Posix file = Posix.open(raw, Posix.O_RDONLY)) {
+            assertThat(file.seek(0, SEEK_DATA)).isZero();
+            assertThat(file.seek(17, SEEK_DATA)).isEqualTo(17);
+            assertThat(file.seek(0, SEEK_HOLE)).isEqualTo(3 * MIB);
+            assertThat(file.seek(3 * MIB, SEEK_DATA)).isEqualTo(5 * MIB);
+            assertThat(file.seek(4 * MIB, SEEK_HOLE)).isEqualTo(4 * MIB);
+            assertThat(file.seek(5 * MIB, SEEK_HOLE)).isEqualTo(5 * MIB + CLUSTER);
+            assertErrno(Errno.ENXIO, () -> file.seek(6 * MIB, SEEK_DATA));
+            assertErrno(Errno.ENXIO, () -> file.seek(SIZE, SEEK_HOLE));
+            assertErrno(Errno.ENXIO, () -> file.seek(SIZE, SEEK_DATA));
+            assertErrno(Errno.ENXIO, () -> file.seek(SIZE + 1, SEEK_DATA));
+        }
+    }
+
+    @Test
+    void the_end_of_the_disk_counts_as_a_hole() throws Exception {
+        disk.fill(SIZE - CLUSTER, random(CLUSTER, 3));
+        try (Posix file = Posix.open(raw, Posix.O_RDONLY)) {
+            assertThat(file.seek(SIZE - 1, SEEK_DATA)).isEqualTo(SIZE - 1);
+            assertThat(file.seek(SIZE - CLUSTER, SEEK_HOLE)).isEqualTo(SIZE);
+        }
+    }
+
+    @Test
+    void sparse_copy_right_after_a_buffered_write_has_what_was_written() throws Exception {
+        Path copy = temporary.resolve("copy");
+        try (Posix file = Posix.open(raw, Posix.O_RDWR)) {
+            file.write(9 * MIB + 5, random(70_000, 4));
+            Tool.run("cp", "--sparse=auto", raw, copy);
+        }
+        assertThat(Files.readAllBytes(copy)).isEqualTo(disk.content(0, SIZE));
+    }
+
+    @Test
+    void size_changes_with_truncate_but_never_to_nothing() throws Exception {
+        try (Posix file = Posix.open(raw, Posix.O_RDWR)) {
+            file.truncate(SIZE + 1024);
+            assertThat(Files.size(raw)).isEqualTo(SIZE + 1024);
+            assertErrno(Errno.EINVAL, () -> file.truncate(SIZE + 1));
+            assertErrno(Errno.EPERM, () -> file.truncate(0));
+        }
+        assertErrno(Errno.EPERM, () -> Posix.open(raw, Posix.O_WRONLY | Posix.O_TRUNC));
+        assertThat(Files.size(raw)).isEqualTo(SIZE + 1024);
+    }
+
+    @Test
+    void mode_owner_and_times_can_be_set() throws Exception {
+        Posix.chmod(raw, 0640);
+        Posix.chown(raw, 1, 2);
+        Tool.run("touch", raw);
+        assertThat(Tool.run("stat", "-c", "%a %u %g", raw)).isEqualTo("640 1 2");
+    }
+
+    @Test
+    void access_follows_the_disk() throws Exception {
+        Posix.access(raw, 4 | 2);
+        assertErrno(Errno.EACCES, () -> Posix.access(raw, 1));
+    }
+
+    @Test
+    void statfs_tells_the_capacity() throws Exception {
+        String[] sizes = Tool.run("stat", "-f", "-c", "%b %S %f", place).split(" ", -1);
+        long block = Long.parseLong(sizes[1]);
+        assertThat(Long.parseLong(sizes[0]) * block).isEqualTo(SIZE);
+        assertThat(Long.parseLong(sizes[2]) * block).isBetween(0L, (long) SIZE);
+    }
+
+    @Test
+    void direct_io_reads_and_writes() throws Exception {
+        try (var channel =
+                FileChannel.open(raw, StandardOpenOption.READ, StandardOpenOption.WRITE, ExtendedOpenOption.DIRECT)) {
+            ByteBuffer buffer = ByteBuffer.allocateDirect(3 * MIB).alignedSlice(4096);
+            buffer.limit(2 * MIB);
+            while (buffer.hasRemaining()) {
+                channel.read(buffer, buffer.position());
+            }
+            byte[] read = new byte[2 * MIB];
+            buffer.flip().get(read);
+            assertThat(read).isEqualTo(disk.content(0, 2 * MIB));
+            buffer.clear().limit(8192);
+            buffer.put(random(8192, 5)).flip();
+            assertThat(channel.write(buffer, 7 * MIB)).isEqualTo(8192);
+            assertThat(disk.content(7 * MIB, 8192)).isEqualTo(random(8192, 5));
+        }
+    }
+
+    @Test
+    void cached_readers_see_what_was_written_directly() throws Exception {
+        try (Posix cached = Posix.open(raw, Posix.O_RDONLY);
+                var direct = FileChannel.open(raw, StandardOpenOption.WRITE, ExtendedOpenOption.DIRECT)) {
+            cached.read(0, MIB);
+            ByteBuffer buffer = ByteBuffer.allocateDirect(3 * 4096).alignedSlice(4096);
+            buffer.limit(4096);
+            buffer.put(random(4096, 6)).flip();
+            direct.write(buffer, 8192);
+            assertThat(cached.read(8192, 4096)).isEqualTo(random(4096, 6));
+        }
+    }
+
+    @Test
+    void mapped_memory_reads_and_writes() throws Exception {
+        byte[] bytes = random(100_000, 8);
+        try (var channel = FileChannel.open(raw, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+            var map = channel.map(FileChannel.MapMode.READ_WRITE, 0, SIZE);
+            byte[] head = new byte[MIB];
+            map.get(0, head);
+            assertThat(head).isEqualTo(disk.content(0, MIB));
+            map.put(6 * MIB + 11, bytes);
+            map.force();
+        }
+        assertThat(disk.content(6 * MIB + 11, bytes.length)).isEqualTo(bytes);
+    }
+
+    @Test
+    void many_threads_read_and_write_at_once() throws Exception {
+        int threads = 6;
+        int share = SIZE / threads / CLUSTER * CLUSTER;
+        var pool = Executors.newFixedThreadPool(threads);
+        try {
+            List<Callable<Void>> tasks = new ArrayList<>();
+            for (int t = 0; t < threads; t++) {
+                tasks.add(writerAndReader(t * share, share, t));
+            }
+            for (Future<Void> done : pool.invokeAll(tasks)) {
+                done.get();
+            }
+        } finally {
+            pool.shutdown();
+        }
+        assertThat(Files.readAllBytes(raw)).isEqualTo(disk.content(0, SIZE));
+    }
+
+    private Callable<Void> writerAndReader(int from, int length, int seed) {
+        return () -> {
+            var random = new Random(seed);
+            try (Posix file = Posix.open(raw, Posix.O_RDWR)) {
+                for (int i = 0; i < 100; i++) {
+                    byte[] bytes = random(1 + random.nextInt(60_000), random.nextLong());
+                    int at = from + random.nextInt(length - bytes.length);
+                    file.write(at, bytes);
+                    assertThat(file.read(at, bytes.length)).isEqualTo(bytes);
+                }
+            }
+            return null;
+        };
+    }
+
+    @Test
+    void several_images_share_a_directory() throws Exception {
+        var small = new MemoryDisk(MIB, true);
+        small.fill(0, random(MIB, 9));
+        Path both = Files.createDirectory(temporary.resolve("both"));
+        mount(both, MountOptions.defaults(), image("a", small), image("b", disk));
+        assertThat(Files.readAllBytes(both.resolve("a.raw"))).isEqualTo(small.content(0, MIB));
+        assertThat(Files.size(both.resolve("b.raw"))).isEqualTo(SIZE);
+        try (var names = Files.list(both)) {
+            assertThat(names).hasSize(2);
+        }
+    }
+
+    @Test
+    void regular_file_is_mounted_over() throws Exception {
+        Path file = Files.writeString(temporary.resolve("plain"), "below");
+        var small = new MemoryDisk(MIB, true);
+        small.fill(0, random(MIB, 10));
+        mount(file, MountOptions.defaults(), image("small", small));
+        assertThat(Files.readAllBytes(file)).isEqualTo(small.content(0, MIB));
+        try (Posix open = Posix.open(file, Posix.O_RDWR)) {
+            open.write(5, random(50, 11));
+            open.sync();
+        }
+        assertThat(small.content(5, 50)).isEqualTo(random(50, 11));
+        mounts.get(1).close();
+        assertThat(Files.readString(file)).isEqualTo("below");
+    }
+
+    @Test
+    void read_only_disk_refuses_to_be_written() throws Exception {
+        var fixed = new MemoryDisk(MIB, false);
+        Path at = Files.createDirectory(temporary.resolve("fixed"));
+        Path file = mount(at, MountOptions.defaults(), image("fixed", fixed)).resolve("fixed.raw");
+        assertErrno(Errno.EROFS, () -> Posix.open(file, Posix.O_RDWR));
+        assertThat(Files.readAllBytes(file)).hasSize(MIB);
+        assertThat(Tool.run("stat", "-c", "%a", file)).isEqualTo("400");
+    }
+
+    @Test
+    void read_only_mount_refuses_to_be_written() throws Exception {
+        Path at = Files.createDirectory(temporary.resolve("ro"));
+        Path file = mount(at, MountOptions.defaults().withReadOnly(true), image("ro", disk))
+                .resolve("ro.raw");
+        assertErrno(Errno.EROFS, () -> Posix.open(file, Posix.O_WRONLY));
+        assertErrno(Errno.EROFS, () -> Posix.chmod(file, 0666));
+    }
+
+    @Test
+    void owner_and_umask_are_those_of_the_options() throws Exception {
+        Path at = Files.createDirectory(temporary.resolve("owned"));
+        MountOptions options = MountOptions.defaults().withWords("uid=12,gid=34,umask=027,fsname=a\\,b");
+        Path file = mount(at, options, image("x", disk)).resolve("x.raw");
+        assertThat(Tool.run("stat", "-c", "%a %u %g", file)).isEqualTo("640 12 34");
+        assertThat(Tool.run("stat", "-c", "%a", at)).isEqualTo("750");
+        assertThat(MountTable.read().at(at.toRealPath()).orElseThrow().source()).isEqualTo("a,b");
+    }
+
+    @Test
+    void taken_and_impossible_mount_points_are_refused() throws Exception {
+        assertThatThrownBy(() -> mount(place, MountOptions.defaults(), image("y", disk)))
+                .isInstanceOf(MountException.class)
+                .hasMessageContaining("is in use");
+        assertThatThrownBy(() -> mount(temporary.resolve("none"), MountOptions.defaults(), image("y", disk)))
+                .isInstanceOf(MountException.class)
+                .hasMessageContaining("no such file");
+        assertThatThrownBy(() -> mount(Path.of("/dev/null"), MountOptions.defaults(), image("y", disk)))
+                .isInstanceOf(MountException.class)
+                .hasMessageContaining("neither");
+    }
+
+    @Test
+    void unmount_of_a_used_mount_fails_and_changes_nothing() throws Exception {
+        try (Posix file = Posix.open(raw, Posix.O_RDWR)) {
+            assertThatThrownBy(() -> Mount.unmount(place)).hasMessageContaining("in use");
+            assertThat(file.read(0, 10)).isEqualTo(disk.content(0, 10));
+        }
+        int before = disk.flushes.get();
+        Mount.unmount(place);
+        mounts.get(0).awaitUnmount();
+        assertThat(disk.flushes.get()).isGreaterThan(before);
+        assertThatThrownBy(() -> Mount.unmount(place)).hasMessageContaining("no image is mounted");
+    }
+
+    @Test
+    void close_writes_mapped_memory_back_and_cuts_off_who_still_uses_the_mount() throws Exception {
+        byte[] bytes = random(5000, 12);
+        var channel = FileChannel.open(raw, StandardOpenOption.READ, StandardOpenOption.WRITE);
+        var map = channel.map(FileChannel.MapMode.READ_WRITE, 0, SIZE);
+        map.put(4 * MIB, bytes);
+        mounts.get(0).close();
+        assertThat(disk.content(4 * MIB, bytes.length)).isEqualTo(bytes);
+        assertThatThrownBy(() -> channel.read(ByteBuffer.allocate(10), 10 * MIB))
+                .isInstanceOf(IOException.class);
+        assertThatThrownBy(channel::close).hasMessageContaining("not connected");
+        assertThat(Files.exists(raw)).isFalse();
+    }
+
+    @Test
+    void interrupted_reader_does_no_harm() throws Exception {
+        for (int i = 0; i < 10; i++) {
+            Process reader = new ProcessBuilder("dd", "if=" + raw, "of=/dev/null", "bs=4k", "iflag=direct")
+                    .redirectErrorStream(true)
+                    .start();
+            reader.getInputStream().skipNBytes(0);
+            reader.destroyForcibly();
+            assertThat(reader.waitFor(10, TimeUnit.SECONDS)).isTrue();
+        }
+        assertThat(Files.readAllBytes(raw)).isEqualTo(disk.content(0, SIZE));
+    }
+}

@@ -1,0 +1,5 @@
+/** Tests of the kernel transport. */
+@NullMarked
+package io.qfuse.fuse.kernel;
+
+import org.jspecify.annotations.NullMarked;
