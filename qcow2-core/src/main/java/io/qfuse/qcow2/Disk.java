@@ -12,19 +12,10 @@ import java.io.IOException;
  * called. Offsets and lengths are in bytes, at any alignment. A range outside {@code [0, size())} is refused with
  * {@link Qcow2Exception.Kind#OUT_OF_RANGE} and nothing is done.
  */
-public interface Disk extends AutoCloseable {
-
-    /** The virtual size in bytes, a multiple of 512. */
-    long size();
+public interface Disk extends Layer {
 
     /** Whether the disk was opened for writing and can still be written. */
     boolean writable();
-
-    /** The bytes that the disk takes on the host, its whole chain counted. */
-    long allocatedBytes() throws IOException;
-
-    /** Fills {@code length} bytes at {@code address} with the guest's bytes from {@code offset} on. */
-    void read(long offset, long address, int length) throws IOException;
 
     /** Writes {@code length} bytes at {@code address} to the guest's {@code offset}; durable after the next flush. */
     void write(long offset, long address, int length) throws IOException;
@@ -38,12 +29,6 @@ public interface Disk extends AutoCloseable {
 
     /** Gives the range host space without changing what it reads as, so that later writes there need no more. */
     void allocate(long offset, long length) throws IOException;
-
-    /**
-     * The run of one kind that starts at {@code offset}, through the whole chain; as long as is cheap to tell, at least
-     * one byte. {@code offset} must lie below the size.
-     */
-    Extent nextExtent(long offset) throws IOException;
 
     /** Returns when everything written before the call is durable. */
     void flush() throws IOException;

@@ -19,6 +19,11 @@ public record OpenOptions(boolean writable, boolean forceShare, long cacheBytes,
         return new OpenOptions(true, false, DEFAULT_CACHE_BYTES, "");
     }
 
+    /** The same, but for reading only: how the layers below are opened. */
+    OpenOptions readOnlyToo() {
+        return new OpenOptions(false, forceShare, cacheBytes, backingFormat);
+    }
+
     /** For reading only, with the defaults. */
     public static OpenOptions readOnly() {
         return new OpenOptions(false, false, DEFAULT_CACHE_BYTES, "");

@@ -1,4 +1,4 @@
-/** The mapping of guest clusters to what is stored for them, and the lock around it. */
+/** From guest clusters to host clusters, and the locks over guest clusters. */
 @NullMarked
 package io.qfuse.qcow2.map;
 

@@ -1,0 +1,210 @@
+package io.qfuse.qcow2;
+
+import io.qfuse.cache.CacheBudget;
+import io.qfuse.cache.ClusterCache;
+import io.qfuse.qcow2.Qcow2Exception.Kind;
+import io.qfuse.qcow2.alloc.ClusterAllocator;
+import io.qfuse.qcow2.codec.DecompressorPool;
+import io.qfuse.qcow2.commit.Checkpoint;
+import io.qfuse.qcow2.data.CompressedClusters;
+import io.qfuse.qcow2.data.GuestReader;
+import io.qfuse.qcow2.data.GuestWriter;
+import io.qfuse.qcow2.data.ImageParts;
+import io.qfuse.qcow2.data.Preallocator;
+import io.qfuse.qcow2.data.Resizer;
+import io.qfuse.qcow2.data.ZeroWriter;
+import io.qfuse.qcow2.format.Geometry;
+import io.qfuse.qcow2.format.Header;
+import io.qfuse.qcow2.guard.Health;
+import io.qfuse.qcow2.io.BarrierFile;
+import io.qfuse.qcow2.io.BufferPool;
+import io.qfuse.qcow2.io.HostFile;
+import io.qfuse.qcow2.map.ClusterMap;
+import io.qfuse.qcow2.map.RangeLock;
+import io.qfuse.qcow2.table.Tables;
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An open qcow2 image and, through its backing layer, all it stands on. The verbs live in {@code data}; this class checks
+ * ranges, keeps memory bounded and delegates.
+ */
+final class Qcow2Image implements Disk {
+
+    /** A checkpoint is due when this share of the cache is changed and not yet durable. */
+    private static final int DIRTY_SHARE = 4;
+
+    private static final long MOST_DIRTY = 8L << 20;
+    private static final int MOST_PENDING_FREES = 1 << 16;
+
+    private final HostFile file;
+    private final Health health;
+    private final Tables tables;
+    private final ClusterAllocator allocator;
+    private final Checkpoint checkpoint;
+    private final GuestReader reader;
+    private final GuestWriter writer;
+    private final ZeroWriter zeroes;
+    private final Preallocator preallocator;
+    private final Resizer resizer;
+    private final Geometry geometry;
+    private final @Nullable Layer backing;
+    private final DecompressorPool decompressors;
+    private final long mostDirty;
+    private boolean closed;
+
+    /**
+     * An image over a file whose header was read and found usable.
+     *
+     * @param hostFile the image's file; closed with the image
+     * @param header its header
+     * @param backing what shows through unallocated clusters, or null; closed with the image
+     * @param options how the image was opened
+     * @param caches what is shared by all images of a chain
+     */
+    Qcow2Image(HostFile hostFile, Header header, @Nullable Layer backing, OpenOptions options, ChainCaches caches)
+            throws IOException {
+        this.file = new BarrierFile(hostFile);
+        this.backing = backing;
+        this.geometry = new Geometry(header.clusterBits(), header.refcountOrder());
+        this.health = new Health(file, header, options.writable());
+        this.tables = new Tables(file, geometry, caches.metadata());
+        this.allocator = new ClusterAllocator(file, tables, geometry, header, health);
+        ClusterMap map = new ClusterMap(file, tables, geometry, allocator, health, header);
+        this.checkpoint = new Checkpoint(file, tables, allocator, map, health, header);
+        this.decompressors = DecompressorPool.of(header.compressionType());
+        CompressedClusters compressed =
+                new CompressedClusters(file, geometry, decompressors, health, caches.decompressed());
+        ImageParts parts = new ImageParts(
+                header.version(),
+                geometry,
+                file,
+                map,
+                allocator,
+                new RangeLock(header.clusterBits()),
+                BufferPool.shared(),
+                compressed,
+                backing);
+        this.reader = new GuestReader(parts);
+        this.writer = new GuestWriter(parts, reader);
+        this.zeroes = new ZeroWriter(parts, reader, writer, this::relieve);
+        this.preallocator = new Preallocator(parts, reader, writer, this::relieve);
+        this.resizer = new Resizer(parts, header, zeroes, checkpoint);
+        this.mostDirty = Math.min(MOST_DIRTY, options.cacheBytes() / DIRTY_SHARE);
+    }
+
+    /**
+     * What the images of one chain share.
+     *
+     * @param metadata room for slices of tables
+     * @param decompressedBytes room for decompressed clusters of each image, in bytes
+     */
+    record ChainCaches(CacheBudget metadata, long decompressedBytes) {
+
+        static ChainCaches of(OpenOptions options) {
+            return new ChainCaches(new CacheBudget(options.cacheBytes()), options.cacheBytes() / DIRTY_SHARE);
+        }
+
+        ClusterCache decompressed() {
+            return new ClusterCache(decompressedBytes);
+        }
+    }
+
+    @Override
+    public long size() {
+        return resizer.size();
+    }
+
+    @Override
+    public boolean writable() {
+        return health.writable();
+    }
+
+    @Override
+    public long allocatedBytes() throws IOException {
+        return file.allocatedBytes() + (backing == null ? 0 : backing.allocatedBytes());
+    }
+
+    @Override
+    public void read(long offset, long address, int length) throws IOException {
+        requireInside(offset, length);
+        reader.read(offset, address, length);
+    }
+
+    @Override
+    public Extent nextExtent(long offset) throws IOException {
+        requireInside(offset, 1);
+        return reader.nextExtent(offset, size() - offset);
+    }
+
+    @Override
+    public void write(long offset, long address, int length) throws IOException {
+        requireInside(offset, length);
+        health.requireWritable();
+        relieve();
+        writer.write(offset, address, length);
+    }
+
+    @Override
+    public void writeZeroes(long offset, long length, boolean unmap) throws IOException {
+        requireInside(offset, length);
+        health.requireWritable();
+        long end = offset + length;
+        // Nobody sees the rest of the disk's last cluster: it may be zero as a whole.
+        zeroes.zero(offset, (end == size() ? geometry.clusterCeiling(end) : end) - offset, unmap);
+    }
+
+    @Override
+    public void allocate(long offset, long length) throws IOException {
+        requireInside(offset, length);
+        health.requireWritable();
+        if (length > 0) {
+            preallocator.allocate(offset, length, size());
+        }
+    }
+
+    @Override
+    public void resize(long newSize) throws IOException {
+        health.requireWritable();
+        resizer.resize(newSize);
+    }
+
+    @Override
+    public void flush() throws IOException {
+        if (health.opensWritable()) {
+            checkpoint.run();
+        }
+    }
+
+    private void relieve() throws IOException {
+        if (tables.dirtyBytes() > mostDirty || allocator.pendingFrees() > MOST_PENDING_FREES) {
+            checkpoint.run();
+        }
+    }
+
+    private void requireInside(long offset, long length) throws Qcow2Exception {
+        if (offset < 0 || length < 0 || length > size() - offset) {
+            throw new Qcow2Exception(
+                    Kind.OUT_OF_RANGE,
+                    file.path(),
+                    length + " bytes at " + offset + " do not lie within the disk of " + size() + " bytes");
+        }
+    }
+
+    /** Flushes until no freed cluster waits for its release, so that a closed image has no leaks. */
+    @Override
+    public void close() throws IOException {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        try (file;
+                backing;
+                decompressors) {
+            flush();
+            if (health.opensWritable() && tables.dirtyBytes() > 0) {
+                flush();
+            }
+        }
+    }
+}

@@ -1,0 +1,251 @@
+package io.qfuse.qcow2.alloc;
+
+import io.qfuse.cache.CapturedSlice;
+import io.qfuse.qcow2.Qcow2Exception;
+import io.qfuse.qcow2.Qcow2Exception.Kind;
+import io.qfuse.qcow2.format.Geometry;
+import io.qfuse.qcow2.format.Header;
+import io.qfuse.qcow2.guard.Health;
+import io.qfuse.qcow2.io.HostFile;
+import io.qfuse.qcow2.table.Rank;
+import io.qfuse.qcow2.table.Tables;
+import java.io.IOException;
+import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * Gives out clusters of the host file and takes them back.
+ *
+ * <h2>What</h2>
+ *
+ * A cluster is free when its refcount is 0. The search is first fit from a hint that falls when clusters come free, so
+ * images stay compact, and hands out runs, so that a large write takes the lock once.
+ *
+ * <h2>Freed is not free</h2>
+ *
+ * Clusters that were linked anywhere go through {@link #free}: their count stays until {@link #release}, which a
+ * checkpoint calls when no durable table names them any more. Only a run that was never linked may go back at once
+ * ({@link #abandon}).
+ *
+ * <h2>Why one plain lock</h2>
+ *
+ * A count shares its byte with its neighbours, blocks describe themselves, and growth moves the table: finer locks would
+ * save little, since a run costs one hold however long it is.
+ */
+public final class ClusterAllocator {
+
+    /** Host offsets end here (section 4): entries have no more bits. */
+    private static final long MAX_OFFSET = 1L << 56;
+
+    private final HostFile file;
+    private final Tables tables;
+    private final Geometry geometry;
+
+    /** Protects all fields below it, every refcount slice and every refcount table slice. */
+    private final ReentrantLock lock = new ReentrantLock();
+
+    private final Refcounts refcounts;
+    private final PendingFrees pending;
+
+    /** No cluster below this one is free. */
+    private long hint;
+
+    /** The file has never held a byte at or behind this cluster. */
+    private long neverWritten;
+
+    /** An allocator over the refcounts that the header names. */
+    public ClusterAllocator(HostFile file, Tables tables, Geometry geometry, Header header, Health health)
+            throws IOException {
+        this.file = file;
+        this.tables = tables;
+        this.geometry = geometry;
+        this.refcounts = new Refcounts(file, tables, geometry, header, health);
+        this.pending = new PendingFrees(geometry.clusterBits());
+        this.neverWritten = geometry.clustersFor(file.size());
+    }
+
+    /** Allocates between one cluster and {@code most} adjacent ones, each with refcount 1. */
+    public HostRun allocate(int most) throws IOException {
+        lock.lock();
+        try {
+            for (; ; ) {
+                long first = refcounts.findFree(hint, true);
+                if (!cover(first)) {
+                    hint = first;
+                    int count = 1;
+                    while (count < most && refcounts.isCovered(first + count) && refcounts.get(first + count) == 0) {
+                        count++;
+                    }
+                    return take(first, count);
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Allocates exactly {@code count} adjacent clusters, each with refcount 1: for tables. */
+    public HostRun allocateAdjacent(int count) throws IOException {
+        lock.lock();
+        try {
+            long first = refcounts.findFree(hint, true);
+            int found = 0;
+            while (found < count) {
+                long next = refcounts.findFree(first + found, true);
+                if (next != first + found) {
+                    first = next;
+                    found = 0;
+                }
+                if (cover(next)) {
+                    // The new block may lie anywhere that was free, here too.
+                    first = refcounts.findFree(hint, true);
+                    found = 0;
+                } else {
+                    found++;
+                }
+            }
+            return take(first, count);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private boolean cover(long cluster) throws IOException {
+        boolean grew = refcounts.cover(cluster, hint, pending);
+        if (grew) {
+            neverWritten = Math.max(neverWritten, geometry.clustersFor(file.size()));
+        }
+        return grew;
+    }
+
+    private HostRun take(long first, int count) throws IOException {
+        if (first + count > geometry.clusterIndex(MAX_OFFSET)) {
+            throw new Qcow2Exception(Kind.NO_SPACE, file.path(), "host offsets are at their limit of 2^56");
+        }
+        refcounts.take(first, count);
+        boolean fresh = first >= neverWritten;
+        neverWritten = Math.max(neverWritten, first + count);
+        if (first == hint) {
+            hint = first + count;
+        }
+        return new HostRun(geometry.clusterOffset(first), count, fresh);
+    }
+
+    /** Takes back clusters that no table has ever named. */
+    public void abandon(HostRun run) throws IOException {
+        lock.lock();
+        try {
+            drop(geometry.clusterIndex(run.offset()), run.clusters());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Gives up one reference to each of some clusters; the caller has removed it from every table in memory. */
+    public void free(long offset, long clusters, boolean punch) {
+        lock.lock();
+        try {
+            pending.add(offset, clusters, punch);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The references that were given up so far, for the checkpoint that makes it durable. */
+    public List<PendingFrees.Free> cutFrees() {
+        lock.lock();
+        try {
+            return pending.cut();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Puts back what {@link #cutFrees} took, since the checkpoint failed. */
+    public void restoreFrees(List<PendingFrees.Free> frees) {
+        lock.lock();
+        try {
+            pending.restore(frees);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Lowers the counts of what {@link #cutFrees} took: the unlinking is durable now. */
+    public void release(List<PendingFrees.Free> frees) throws IOException {
+        for (PendingFrees.Free free : frees) {
+            lock.lock();
+            try {
+                release(free);
+            } finally {
+                lock.unlock();
+            }
+        }
+    }
+
+    private void release(PendingFrees.Free free) throws IOException {
+        long first = geometry.clusterIndex(free.offset());
+        if (!free.punch()) {
+            drop(first, free.clusters());
+            return;
+        }
+        long end = first + free.clusters();
+        long unused = first;
+        for (long cluster = first; cluster < end; cluster++) {
+            if (drop(cluster, 1) == 0) {
+                punch(unused, cluster);
+                unused = cluster + 1;
+            }
+        }
+        punch(unused, end);
+    }
+
+    /** Under the lock, so that nobody has been given one of these clusters yet. */
+    private void punch(long first, long end) throws IOException {
+        if (first < end) {
+            file.punchHole(geometry.clusterOffset(first), geometry.clusterOffset(end - first));
+        }
+    }
+
+    /** Lowers counts and returns how many clusters nobody refers to now. */
+    private long drop(long first, long count) throws IOException {
+        long unused = 0;
+        for (long cluster = first; cluster < first + count; cluster++) {
+            if (refcounts.drop(cluster) == 0) {
+                unused++;
+                hint = Math.min(hint, cluster);
+            }
+        }
+        return unused;
+    }
+
+    /** How many entries wait for a checkpoint: a measure of the memory they take. */
+    public int pendingFrees() {
+        lock.lock();
+        try {
+            return pending.size();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * One moment's state of the refcounts.
+     *
+     * @param location where the table lies
+     * @param table the changed slices of the table
+     * @param blocks the changed slices of blocks
+     */
+    public record Captured(RefcountTableLocation location, List<CapturedSlice> table, List<CapturedSlice> blocks) {}
+
+    /** Copies all that has changed, together with where the table lies, at one moment. */
+    public Captured capture() {
+        lock.lock();
+        try {
+            return new Captured(
+                    refcounts.location(), tables.capture(Rank.REFCOUNT_TABLE), tables.capture(Rank.REFCOUNT_BLOCK));
+        } finally {
+            lock.unlock();
+        }
+    }
+}

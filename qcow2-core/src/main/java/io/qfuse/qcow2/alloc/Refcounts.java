@@ -1,0 +1,265 @@
+package io.qfuse.qcow2.alloc;
+
+import io.qfuse.cache.Slice;
+import io.qfuse.qcow2.Qcow2Exception;
+import io.qfuse.qcow2.Qcow2Exception.Kind;
+import io.qfuse.qcow2.format.Geometry;
+import io.qfuse.qcow2.format.Header;
+import io.qfuse.qcow2.format.RefcountTableEntry;
+import io.qfuse.qcow2.guard.Health;
+import io.qfuse.qcow2.io.HostFile;
+import io.qfuse.qcow2.table.Rank;
+import io.qfuse.qcow2.table.Tables;
+import java.io.IOException;
+
+/**
+ * The count of references to each host cluster: refcount table, blocks and their growth (format notes, section 7).
+ *
+ * <ol>
+ *   <li>A block's own clusters are counted before the table names it; a table's before the header does.
+ *   <li>A count never wraps: what would not fit is refused.
+ *   <li>A table that moves gives its old clusters to the pending frees.
+ * </ol>
+ *
+ * <p>Not thread-safe; the allocator's lock guards it.
+ */
+final class Refcounts {
+
+    /** The largest refcount table that QEMU opens, in bytes. */
+    private static final long MAX_TABLE_BYTES = 8L << 20;
+
+    private final HostFile file;
+    private final Tables tables;
+    private final Geometry geometry;
+    private final Health health;
+    private final int order;
+    private final long maxCount;
+
+    private RefcountTableLocation location;
+
+    Refcounts(HostFile file, Tables tables, Geometry geometry, Header header, Health health) {
+        this.file = file;
+        this.tables = tables;
+        this.geometry = geometry;
+        this.health = health;
+        this.order = geometry.refcountOrder();
+        this.maxCount = order == 6 ? -1L : (1L << (1 << order)) - 1;
+        this.location = new RefcountTableLocation(header.refcountTableOffset(), header.refcountTableClusters());
+    }
+
+    RefcountTableLocation location() {
+        return location;
+    }
+
+    /** Whether the cluster's count is kept anywhere; where it is not, it is 0. */
+    boolean isCovered(long cluster) throws IOException {
+        return blockOf(cluster) != 0;
+    }
+
+    long get(long cluster) throws IOException {
+        long block = blockOf(cluster);
+        return block == 0 ? 0 : read(tables.slice(sliceOf(block, cluster)), indexInSlice(cluster));
+    }
+
+    /**
+     * The first cluster at or behind {@code from} whose count is 0. Clusters without a block are free too, and counted
+     * so, if {@code uncovered} is set; otherwise they are passed over, and -1 tells that there is none.
+     */
+    long findFree(long from, boolean uncovered) throws IOException {
+        int perSlice = geometry.refcountsPerSlice();
+        int perBlock = geometry.refcountsPerBlock();
+        long end = tableEntries() * perBlock;
+        long cluster = from;
+        while (cluster < end) {
+            long block = blockOf(cluster);
+            if (block == 0) {
+                if (uncovered) {
+                    return cluster;
+                }
+                cluster = (cluster / perBlock + 1) * perBlock;
+                continue;
+            }
+            Slice slice = tables.slice(sliceOf(block, cluster));
+            for (int i = indexInSlice(cluster); i < perSlice; i++, cluster++) {
+                if (read(slice, i) == 0) {
+                    return cluster;
+                }
+            }
+        }
+        return uncovered ? cluster : -1;
+    }
+
+    /** Raises the counts of adjacent covered clusters from 0 to 1. */
+    void take(long cluster, long count) throws IOException {
+        for (long c = cluster; c < cluster + count; c++) {
+            change(c, 1);
+        }
+    }
+
+    /** Lowers one cluster's count by one and returns what is left. */
+    long drop(long cluster) throws IOException {
+        return change(cluster, -1);
+    }
+
+    /**
+     * Makes the count of a cluster be kept; returns false where it already was.
+     *
+     * @param hint no cluster below it is free
+     */
+    boolean cover(long cluster, long hint, PendingFrees frees) throws IOException {
+        if (isCovered(cluster)) {
+            return false;
+        }
+        long index = geometry.refcountTableIndex(cluster);
+        if (index >= tableEntries()) {
+            grow(index, frees);
+            return true;
+        }
+        long elsewhere = findFree(hint, false);
+        if (elsewhere >= 0) {
+            take(elsewhere, 1);
+            clearBlock(elsewhere);
+            link(index, elsewhere);
+        } else {
+            // Nobody refers to a cluster of this range: its first one holds the block and counts itself.
+            clearBlock(cluster);
+            setCount(geometry.clusterOffset(cluster), cluster, 1);
+            link(index, cluster);
+        }
+        return true;
+    }
+
+    /**
+     * Moves the table to a larger one that lies, with the blocks that count it, where the old table could not count:
+     * nobody can refer to clusters there.
+     */
+    private void grow(long index, PendingFrees frees) throws IOException {
+        int perBlock = geometry.refcountsPerBlock();
+        long perTableCluster = geometry.clusterSize() / Tables.ENTRY;
+        long first = Math.max(index, tableEntries()) * perBlock;
+        long blocks = 1;
+        long tableClusters;
+        for (; ; ) {
+            long entries = Math.max(tableEntries() * 3 / 2, geometry.refcountTableIndex(first) + blocks + 1);
+            tableClusters = (entries + perTableCluster - 1) / perTableCluster;
+            long needed = (blocks + tableClusters + perBlock - 1) / perBlock;
+            if (needed <= blocks) {
+                break;
+            }
+            blocks = needed;
+        }
+        if (tableClusters * geometry.clusterSize() > MAX_TABLE_BYTES) {
+            throw new Qcow2Exception(Kind.NO_SPACE, file.path(), "refcount table at its limit of 8 MiB");
+        }
+        long firstIndex = geometry.refcountTableIndex(first);
+        long newTable = geometry.clusterOffset(first + blocks);
+        tables.clear(geometry.clusterOffset(first), (blocks + tableClusters) * geometry.clusterSize());
+        for (long c = first; c < first + blocks + tableClusters; c++) {
+            long block = geometry.clusterOffset(first + geometry.refcountTableIndex(c) - firstIndex);
+            setCount(block, c, 1);
+        }
+        for (long i = 0; i < tableEntries(); i++) {
+            long entry = tables.get(location.offset() + i * Tables.ENTRY);
+            if (entry != 0) {
+                tables.set(newTable + i * Tables.ENTRY, entry, Rank.REFCOUNT_TABLE);
+            }
+        }
+        for (long b = 0; b < blocks; b++) {
+            long entry = geometry.clusterOffset(first + b);
+            tables.set(newTable + (firstIndex + b) * Tables.ENTRY, entry, Rank.REFCOUNT_TABLE);
+        }
+        tables.drop(location.offset(), (long) location.clusters() * geometry.clusterSize());
+        frees.add(location.offset(), location.clusters(), false);
+        location = new RefcountTableLocation(newTable, Math.toIntExact(tableClusters));
+    }
+
+    private void clearBlock(long cluster) throws IOException {
+        tables.clear(geometry.clusterOffset(cluster), geometry.clusterSize());
+    }
+
+    private void link(long index, long blockCluster) throws IOException {
+        tables.set(location.offset() + index * Tables.ENTRY, geometry.clusterOffset(blockCluster), Rank.REFCOUNT_TABLE);
+    }
+
+    private long tableEntries() {
+        return (long) location.clusters() * geometry.clusterSize() / Tables.ENTRY;
+    }
+
+    private long blockOf(long cluster) throws IOException {
+        long index = geometry.refcountTableIndex(cluster);
+        if (index >= tableEntries()) {
+            return 0;
+        }
+        long block = RefcountTableEntry.blockOffset(tables.get(location.offset() + index * Tables.ENTRY));
+        if (geometry.offsetInCluster(block) != 0) {
+            throw health.corrupt("refcount table entry " + index + " is unaligned: 0x" + Long.toHexString(block));
+        }
+        return block;
+    }
+
+    private long sliceOf(long block, long cluster) {
+        int slice = geometry.refcountBlockIndex(cluster) / geometry.refcountsPerSlice();
+        return block + (long) slice * geometry.sliceSize();
+    }
+
+    private int indexInSlice(long cluster) {
+        return geometry.refcountBlockIndex(cluster) & (geometry.refcountsPerSlice() - 1);
+    }
+
+    private long change(long cluster, int delta) throws IOException {
+        long block = blockOf(cluster);
+        long old = block == 0 ? 0 : read(tables.slice(sliceOf(block, cluster)), indexInSlice(cluster));
+        if (delta < 0 && old == 0) {
+            throw health.corrupt("cluster 0x" + Long.toHexString(geometry.clusterOffset(cluster))
+                    + " was given up but its refcount is 0 already");
+        }
+        if (delta > 0 && old == maxCount) {
+            throw new Qcow2Exception(
+                    Kind.UNSUPPORTED,
+                    file.path(),
+                    "refcount of cluster 0x" + Long.toHexString(geometry.clusterOffset(cluster)) + " is at its most");
+        }
+        setCount(block, cluster, old + delta);
+        return old + delta;
+    }
+
+    private void setCount(long block, long cluster, long count) throws IOException {
+        Slice slice = tables.pin(sliceOf(block, cluster), Rank.REFCOUNT_BLOCK);
+        try {
+            write(slice, indexInSlice(cluster), count);
+        } finally {
+            tables.unpin(slice);
+        }
+    }
+
+    private long read(Slice slice, int index) {
+        return switch (order) {
+            case 6 -> slice.getLong(index << 3);
+            case 5 -> slice.getInt(index << 2) & 0xffff_ffffL;
+            case 4 -> slice.getShort(index << 1) & 0xffffL;
+            case 3 -> slice.getByte(index) & 0xffL;
+            default -> (slice.getByte(byteOf(index)) >>> bitOf(index)) & maxCount;
+        };
+    }
+
+    private void write(Slice slice, int index, long count) {
+        switch (order) {
+            case 6 -> slice.setLong(index << 3, count);
+            case 5 -> slice.setInt(index << 2, (int) count);
+            case 4 -> slice.setShort(index << 1, (short) count);
+            case 3 -> slice.setByte(index, (byte) count);
+            default -> {
+                int kept = slice.getByte(byteOf(index)) & ~((int) maxCount << bitOf(index));
+                slice.setByte(byteOf(index), (byte) (kept | (int) count << bitOf(index)));
+            }
+        }
+    }
+
+    private int byteOf(int index) {
+        return index >>> (3 - order);
+    }
+
+    private int bitOf(int index) {
+        return (index & ((1 << (3 - order)) - 1)) << order;
+    }
+}

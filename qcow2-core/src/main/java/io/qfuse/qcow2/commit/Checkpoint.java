@@ -1,0 +1,167 @@
+package io.qfuse.qcow2.commit;
+
+import io.qfuse.cache.CapturedSlice;
+import io.qfuse.qcow2.alloc.ClusterAllocator;
+import io.qfuse.qcow2.alloc.PendingFrees;
+import io.qfuse.qcow2.alloc.RefcountTableLocation;
+import io.qfuse.qcow2.format.Header;
+import io.qfuse.qcow2.guard.HeaderPatch;
+import io.qfuse.qcow2.guard.Health;
+import io.qfuse.qcow2.io.HostFile;
+import io.qfuse.qcow2.map.ClusterMap;
+import io.qfuse.qcow2.map.L1Location;
+import io.qfuse.qcow2.table.Rank;
+import io.qfuse.qcow2.table.Tables;
+import java.io.IOException;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * The ordered flush: makes all that was written before it durable, so that at every moment <i>what is on disk names only
+ * what is on disk</i>.
+ *
+ * <h2>What</h2>
+ *
+ * <ol>
+ *   <li>Frees are cut first, then L1, L2 and refcounts are captured in this order. Writers work the other way round
+ *       (count, data, L2, L1), so what was captured names only what is captured after it or lies in the file already,
+ *       and every cut free is unlinked in what was captured.
+ *   <li>What was captured is written bottom-up: refcount blocks, refcount table, L2, L1, with a barrier before each rank
+ *       that follows a write. A table that has moved is written before the header names it.
+ *   <li>Only behind the last barrier are the cut frees released: they may be reused now.
+ *   <li>A slice is clean only once it is durable; a failed write leaves everything to the next checkpoint.
+ *   <li>A failed barrier is for ever: nobody can tell what it lost, so no later flush claims success.
+ * </ol>
+ *
+ * <h2>Concurrency</h2>
+ *
+ * One checkpoint runs at a time, and takes no lock over guest clusters: reads and writes go on. Flushes that wait for a
+ * running one join the next, so that many callers share one (group commit). Nobody may wait for a checkpoint while
+ * holding any other lock of the image.
+ *
+ * <h2>Why not write-ahead or soft updates</h2>
+ *
+ * The format has no log, and dependencies between single slices would have to be followed on each eviction. Dirty slices
+ * are simply kept until a checkpoint, and their number is bounded by running one.
+ */
+public final class Checkpoint {
+
+    private final HostFile file;
+    private final Tables tables;
+    private final ClusterAllocator allocator;
+    private final ClusterMap map;
+    private final Health health;
+    private final SliceWriter slices;
+    private final HeaderPatch header;
+
+    /** Flushes that were asked for. */
+    private final AtomicLong asked = new AtomicLong();
+
+    /** Held by the running checkpoint; protects all fields below it. */
+    private final ReentrantLock running = new ReentrantLock();
+
+    /** All flushes up to this number of {@link #asked} are done. */
+    private long done;
+
+    private L1Location durableL1;
+    private RefcountTableLocation durableRefcountTable;
+
+    /** The checkpoints of one image. */
+    public Checkpoint(
+            HostFile file, Tables tables, ClusterAllocator allocator, ClusterMap map, Health health, Header header) {
+        this.file = file;
+        this.tables = tables;
+        this.allocator = allocator;
+        this.map = map;
+        this.health = health;
+        this.slices = new SliceWriter(file);
+        this.header = new HeaderPatch(file);
+        this.durableL1 = new L1Location(header.l1Offset(), header.l1Size());
+        this.durableRefcountTable =
+                new RefcountTableLocation(header.refcountTableOffset(), header.refcountTableClusters());
+    }
+
+    /** Returns when everything that was written before the call is durable. */
+    public void run() throws IOException {
+        long mine = asked.incrementAndGet();
+        running.lock();
+        try {
+            if (done < mine) {
+                long joined = asked.get();
+                runOnce();
+                done = joined;
+            }
+        } finally {
+            running.unlock();
+        }
+    }
+
+    private void runOnce() throws IOException {
+        health.requireNotStopped();
+        List<PendingFrees.Free> frees = allocator.cutFrees();
+        boolean durable = false;
+        try {
+            ClusterMap.Captured l1 = map.captureL1();
+            List<CapturedSlice> l2 = tables.capture(Rank.L2);
+            ClusterAllocator.Captured refcounts = allocator.capture();
+            writeRefcounts(refcounts);
+            writeRank(l2);
+            writeL1(l1);
+            barrier();
+            durable = true;
+            tellWritten(l1.slices());
+            tellWritten(l2);
+            tellWritten(refcounts.table());
+            tellWritten(refcounts.blocks());
+        } finally {
+            if (!durable) {
+                allocator.restoreFrees(frees);
+            }
+        }
+        allocator.release(frees);
+    }
+
+    private void writeRefcounts(ClusterAllocator.Captured refcounts) throws IOException {
+        slices.write(refcounts.blocks());
+        writeRank(refcounts.table());
+        if (!refcounts.location().equals(durableRefcountTable)) {
+            barrier();
+            header.refcountTable(
+                    refcounts.location().offset(), refcounts.location().clusters());
+            barrier();
+            durableRefcountTable = refcounts.location();
+        }
+    }
+
+    private void writeL1(ClusterMap.Captured l1) throws IOException {
+        writeRank(l1.slices());
+        if (!l1.location().equals(durableL1)) {
+            barrier();
+            header.l1(l1.location().entries(), l1.location().offset());
+            barrier();
+            durableL1 = l1.location();
+        }
+    }
+
+    /** Writes a rank behind a barrier, so that all it names is durable. */
+    private void writeRank(List<CapturedSlice> rank) throws IOException {
+        if (!rank.isEmpty()) {
+            barrier();
+            slices.write(rank);
+        }
+    }
+
+    /** Costs nothing where nothing was written since the last one. */
+    private void barrier() throws IOException {
+        try {
+            file.sync();
+        } catch (IOException e) {
+            throw health.flushFailed(e);
+        }
+    }
+
+    private void tellWritten(List<CapturedSlice> rank) {
+        rank.forEach(tables::written);
+    }
+}

@@ -1,0 +1,44 @@
+package io.qfuse.qcow2.commit;
+
+import io.qfuse.cache.CapturedSlice;
+import io.qfuse.qcow2.io.HostFile;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.util.List;
+
+/** Writes captured slices to their places, adjacent ones together. */
+final class SliceWriter {
+
+    /** The most bytes of one write. */
+    private static final int MOST = 1 << 20;
+
+    private final HostFile file;
+
+    SliceWriter(HostFile file) {
+        this.file = file;
+    }
+
+    /** Writes slices that are sorted by their offsets. */
+    void write(List<CapturedSlice> slices) throws IOException {
+        ByteArrayOutputStream run = new ByteArrayOutputStream();
+        long start = 0;
+        for (CapturedSlice slice : slices) {
+            boolean adjacent = slice.offset() == start + run.size() && run.size() + slice.bytes().length <= MOST;
+            if (run.size() > 0 && !adjacent) {
+                write(start, run);
+            }
+            if (run.size() == 0) {
+                start = slice.offset();
+            }
+            run.writeBytes(slice.bytes());
+        }
+        if (run.size() > 0) {
+            write(start, run);
+        }
+    }
+
+    private void write(long start, ByteArrayOutputStream run) throws IOException {
+        file.write(start, run.toByteArray(), 0, run.size());
+        run.reset();
+    }
+}

@@ -1,0 +1,105 @@
+package io.qfuse.qcow2.data;
+
+import io.qfuse.qcow2.Extent;
+import io.qfuse.qcow2.Layer;
+import io.qfuse.qcow2.io.NativeBuffer;
+import io.qfuse.qcow2.map.Mapping;
+import io.qfuse.qcow2.map.Mapping.Kind;
+import java.io.IOException;
+
+/** Reads guest bytes and tells what they are (format notes, section 15). Thread-safe. */
+public final class GuestReader {
+
+    private final ImageParts image;
+
+    /** A reader of one image. */
+    public GuestReader(ImageParts image) {
+        this.image = image;
+    }
+
+    /** Reads a range that lies within the disk. */
+    public void read(long guest, long address, int length) throws IOException {
+        if (length == 0) {
+            return;
+        }
+        image.lockShared(guest, length);
+        try {
+            readHeld(guest, address, length);
+        } finally {
+            image.unlockShared(guest, length);
+        }
+    }
+
+    /** Reads a range whose clusters the caller holds. */
+    void readHeld(long guest, long address, int length) throws IOException {
+        long at = guest;
+        long end = guest + length;
+        while (at < end) {
+            Mapping run = image.map().lookup(at, end - at);
+            readRun(run, at, address + (at - guest));
+            at += run.length();
+        }
+    }
+
+    private void readRun(Mapping run, long guest, long address) throws IOException {
+        int length = (int) run.length();
+        switch (run.kind()) {
+            case DATA -> image.file().read(run.host(), address, length);
+            case ZERO -> NativeBuffer.zero(address, length);
+            case COMPRESSED ->
+                image.compressed().read(run.host(), image.geometry().offsetInCluster(guest), address, length);
+            case UNALLOCATED -> readBelow(guest, address, length);
+        }
+    }
+
+    private void readBelow(long guest, long address, int length) throws IOException {
+        Layer below = image.backing();
+        int there = below == null ? 0 : (int) Math.max(0, Math.min(length, below.size() - guest));
+        if (below != null && there > 0) {
+            below.read(guest, address, there);
+        }
+        if (there < length) {
+            NativeBuffer.zero(address + there, length - there);
+        }
+    }
+
+    /** The run of one kind from {@code guest} on, at most {@code most} bytes. */
+    public Extent nextExtent(long guest, long most) throws IOException {
+        image.lockShared(guest, 1);
+        try {
+            Mapping run = image.map().lookup(guest, most);
+            return switch (run.kind()) {
+                case DATA, COMPRESSED -> new Extent(Extent.Kind.DATA, guest, run.length());
+                case ZERO -> new Extent(Extent.Kind.ZERO, guest, run.length());
+                case UNALLOCATED -> extentBelow(guest, run.length());
+            };
+        } finally {
+            image.unlockShared(guest, 1);
+        }
+    }
+
+    private Extent extentBelow(long guest, long length) throws IOException {
+        Layer below = image.backing();
+        if (below == null || guest >= below.size()) {
+            return new Extent(Extent.Kind.HOLE, guest, length);
+        }
+        Extent extent = below.nextExtent(guest);
+        return new Extent(extent.kind(), guest, Math.min(length, extent.length()));
+    }
+
+    /** Whether all of an unallocated or zero run, whose clusters the caller holds, is known to read as zeroes. */
+    boolean isKnownZero(Mapping run, long guest) throws IOException {
+        if (run.kind() != Kind.UNALLOCATED) {
+            return run.kind() == Kind.ZERO;
+        }
+        long at = guest;
+        while (at < guest + run.length()) {
+            Extent extent = extentBelow(at, guest + run.length() - at);
+            if (!extent.isHole()) {
+                return false;
+            }
+            at = extent.end();
+        }
+        return true;
+    }
+}

@@ -1,0 +1,5 @@
+/** Guest reads, writes, zeroes and resizes. */
+@NullMarked
+package io.qfuse.qcow2.data;
+
+import org.jspecify.annotations.NullMarked;

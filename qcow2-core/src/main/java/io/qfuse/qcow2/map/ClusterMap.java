@@ -1,0 +1,253 @@
+package io.qfuse.qcow2.map;
+
+import io.qfuse.cache.CapturedSlice;
+import io.qfuse.cache.Slice;
+import io.qfuse.qcow2.alloc.ClusterAllocator;
+import io.qfuse.qcow2.alloc.HostRun;
+import io.qfuse.qcow2.format.Geometry;
+import io.qfuse.qcow2.format.Header;
+import io.qfuse.qcow2.format.L1Entry;
+import io.qfuse.qcow2.format.L2Entry;
+import io.qfuse.qcow2.guard.Health;
+import io.qfuse.qcow2.io.HostFile;
+import io.qfuse.qcow2.map.Mapping.Kind;
+import io.qfuse.qcow2.table.Rank;
+import io.qfuse.qcow2.table.Tables;
+import java.io.IOException;
+import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * The active L1 table and the L2 tables under it: from guest offsets to host offsets (format notes, section 4).
+ *
+ * <ol>
+ *   <li>An L2 table is written only while its L1 entry says COPIED: nobody else refers to it.
+ *   <li>When the L1 table names a new L2 table, the file holds that table whole: what a checkpoint has not captured of
+ *       it are zeroes, or what was copied.
+ *   <li>Entries of a guest cluster change only under an exclusive hold of it; they are read under any hold.
+ * </ol>
+ *
+ * <p>Thread-safe under these rules.
+ */
+public final class ClusterMap {
+
+    private final HostFile file;
+    private final Tables tables;
+    private final Geometry geometry;
+    private final ClusterAllocator allocator;
+    private final Health health;
+
+    /** Protects changes of L1 entries and of {@link #l1}; readers need neither. */
+    private final ReentrantLock l1Lock = new ReentrantLock();
+
+    private volatile L1Location l1;
+
+    /** The map that the header names. */
+    public ClusterMap(
+            HostFile file, Tables tables, Geometry geometry, ClusterAllocator allocator, Health health, Header header) {
+        this.file = file;
+        this.tables = tables;
+        this.geometry = geometry;
+        this.allocator = allocator;
+        this.health = health;
+        this.l1 = new L1Location(header.l1Offset(), header.l1Size());
+    }
+
+    /** The run of one kind that starts at {@code guest}, at most {@code most} bytes long and at least one. */
+    public Mapping lookup(long guest, long most) throws IOException {
+        long entry = l1Entry(geometry.l1Index(guest));
+        if (L1Entry.l2Offset(entry) == 0) {
+            return new Mapping(Kind.UNALLOCATED, false, 0, withoutTable(guest, most));
+        }
+        long at = entryAt(l2Table(guest, entry), guest);
+        Slice slice = tables.slice(at);
+        return run(guest, most, slice, tables.within(at), L1Entry.isCopied(entry));
+    }
+
+    /** How far the L1 table has no L2 table from {@code guest} on; looks at one slice of the L1 table at most. */
+    private long withoutTable(long guest, long most) throws IOException {
+        long reach = geometry.l2Reach();
+        int index = geometry.l1Index(guest);
+        long length = reach - (guest & (reach - 1));
+        int stop = index + tables.sliceSize() / Tables.ENTRY;
+        while (length < most && ++index < stop && L1Entry.l2Offset(l1Entry(index)) == 0) {
+            length += reach;
+        }
+        return Math.min(length, most);
+    }
+
+    private Mapping run(long guest, long most, Slice slice, int within, boolean tableCopied) throws IOException {
+        long entry = slice.getLong(within);
+        int into = geometry.offsetInCluster(guest);
+        long length = (long) geometry.clusterSize() - into;
+        if (L2Entry.isCompressed(entry)) {
+            return new Mapping(Kind.COMPRESSED, false, entry, Math.min(length, most));
+        }
+        Kind kind = kind(entry);
+        long host = kind == Kind.UNALLOCATED ? 0 : hostOffset(guest, entry);
+        boolean inPlace = host != 0 && L2Entry.isCopied(entry) && tableCopied;
+        long next = host;
+        for (int at = within + Tables.ENTRY; length < most && at < tables.sliceSize(); at += Tables.ENTRY) {
+            long following = slice.getLong(at);
+            next += host == 0 ? 0 : geometry.clusterSize();
+            if (!continues(entry, following, next)) {
+                break;
+            }
+            length += geometry.clusterSize();
+        }
+        return new Mapping(kind, inPlace, host == 0 ? 0 : host + into, Math.min(length, most));
+    }
+
+    /** Whether {@code following} is of the same kind as {@code first} and lies at {@code host}. */
+    private static boolean continues(long first, long following, long host) {
+        long flags = ~L2Entry.OFFSET_MASK;
+        return (first & flags) == (following & flags) && L2Entry.hostOffset(following) == host;
+    }
+
+    private static Kind kind(long entry) {
+        if (L2Entry.isZero(entry)) {
+            return Kind.ZERO;
+        }
+        return L2Entry.hostOffset(entry) == 0 ? Kind.UNALLOCATED : Kind.DATA;
+    }
+
+    private long hostOffset(long guest, long entry) throws IOException {
+        long host = L2Entry.hostOffset(entry);
+        if (geometry.offsetInCluster(host) != 0) {
+            throw health.corrupt("L2 entry of guest offset 0x" + Long.toHexString(guest) + " is unaligned: 0x"
+                    + Long.toHexString(entry));
+        }
+        return host;
+    }
+
+    private long l1Entry(int index) throws IOException {
+        L1Location table = l1;
+        return index < table.entries() ? tables.get(table.offset() + (long) index * Tables.ENTRY) : 0;
+    }
+
+    private long l2Table(long guest, long l1Entry) throws IOException {
+        long table = L1Entry.l2Offset(l1Entry);
+        if (geometry.offsetInCluster(table) != 0) {
+            throw health.corrupt("L1 entry of guest offset 0x" + Long.toHexString(guest) + " is unaligned: 0x"
+                    + Long.toHexString(l1Entry));
+        }
+        return table;
+    }
+
+    private long entryAt(long l2Table, long guest) {
+        return l2Table + (long) geometry.l2Index(guest) * Tables.ENTRY;
+    }
+
+    /**
+     * Opens the entries around {@code guest} for changing. The caller holds its clusters exclusively, and closes the
+     * span before it lets them go.
+     *
+     * @param most how many bytes the caller wants to reach; the span ends with its slice
+     */
+    public EntrySpan open(long guest, long most) throws IOException {
+        long at = entryAt(ownTable(guest), guest);
+        int within = tables.within(at);
+        long reach = (long) (tables.sliceSize() - within) / Tables.ENTRY * geometry.clusterSize();
+        long clusters = geometry.clustersFor(Math.min(reach, geometry.offsetInCluster(guest) + most));
+        return new EntrySpan(tables, tables.pin(at, Rank.L2), within, (int) clusters);
+    }
+
+    /** The L2 table of {@code guest}, made if there is none and copied if others refer to it too. */
+    private long ownTable(long guest) throws IOException {
+        int index = geometry.l1Index(guest);
+        long entry = l1Entry(index);
+        if (L1Entry.isCopied(entry)) {
+            requireTable(guest, entry);
+            return l2Table(guest, entry);
+        }
+        l1Lock.lock();
+        try {
+            entry = l1Entry(index);
+            return L1Entry.isCopied(entry) ? l2Table(guest, entry) : makeOwn(guest, index, l2Table(guest, entry));
+        } finally {
+            l1Lock.unlock();
+        }
+    }
+
+    private void requireTable(long guest, long entry) throws IOException {
+        if (L1Entry.l2Offset(entry) == 0) {
+            throw health.corrupt("L1 entry of guest offset 0x" + Long.toHexString(guest) + " says COPIED of nothing");
+        }
+    }
+
+    private long makeOwn(long guest, int index, long old) throws IOException {
+        if (index >= l1.entries()) {
+            throw health.corrupt("L1 table has no entry for guest offset 0x" + Long.toHexString(guest));
+        }
+        HostRun run = allocator.allocate(1);
+        try {
+            tables.clear(run.offset(), geometry.clusterSize());
+            if (old != 0) {
+                byte[] content = new byte[geometry.clusterSize()];
+                file.read(old, content);
+                file.write(run.offset(), content, 0, content.length);
+            }
+            tables.set(l1.offset() + (long) index * Tables.ENTRY, L1Entry.of(run.offset()), Rank.L1);
+        } catch (IOException e) {
+            allocator.abandon(run);
+            throw e;
+        }
+        if (old != 0) {
+            allocator.free(old, 1, false);
+        }
+        return run.offset();
+    }
+
+    /** Makes the L1 table reach a virtual size; it moves when it must grow. Nobody else may change entries meanwhile. */
+    public void reach(long virtualSize) throws IOException {
+        int needed = geometry.l1SizeFor(virtualSize);
+        l1Lock.lock();
+        try {
+            L1Location old = l1;
+            if (needed <= old.entries()) {
+                return;
+            }
+            long bytes = (long) needed * Tables.ENTRY;
+            HostRun run = allocator.allocateAdjacent(Math.toIntExact(geometry.clustersFor(bytes)));
+            try {
+                tables.clear(run.offset(), geometry.clusterOffset(run.clusters()));
+                for (int i = 0; i < old.entries(); i++) {
+                    long entry = tables.get(old.offset() + (long) i * Tables.ENTRY);
+                    if (entry != 0) {
+                        tables.set(run.offset() + (long) i * Tables.ENTRY, entry, Rank.L1);
+                    }
+                }
+            } catch (IOException e) {
+                tables.drop(run.offset(), geometry.clusterOffset(run.clusters()));
+                allocator.abandon(run);
+                throw e;
+            }
+            l1 = new L1Location(run.offset(), needed);
+            long oldClusters = geometry.clustersFor((long) old.entries() * Tables.ENTRY);
+            if (oldClusters > 0) {
+                tables.drop(old.offset(), geometry.clusterOffset(oldClusters));
+                allocator.free(old.offset(), oldClusters, false);
+            }
+        } finally {
+            l1Lock.unlock();
+        }
+    }
+
+    /**
+     * One moment's state of the L1 table.
+     *
+     * @param location where it lies
+     * @param slices what has changed of it
+     */
+    public record Captured(L1Location location, List<CapturedSlice> slices) {}
+
+    /** Copies all that has changed of the L1 table, together with where it lies, at one moment. */
+    public Captured captureL1() {
+        l1Lock.lock();
+        try {
+            return new Captured(l1, tables.capture(Rank.L1));
+        } finally {
+            l1Lock.unlock();
+        }
+    }
+}

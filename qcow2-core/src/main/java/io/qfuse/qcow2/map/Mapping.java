@@ -1,0 +1,24 @@
+package io.qfuse.qcow2.map;
+
+/**
+ * Where a run of guest bytes is, within one image.
+ *
+ * @param kind what the tables say of all of it
+ * @param inPlace whether the host clusters belong to this run alone, so that they may be written
+ * @param host the host offset of the run's first byte; 0 where there is none; for {@link Kind#COMPRESSED} the raw entry
+ * @param length bytes of the run, from the offset that was looked up
+ */
+public record Mapping(Kind kind, boolean inPlace, long host, long length) {
+
+    /** What the tables say of a run. */
+    public enum Kind {
+        /** Nothing: the backing layer shows through, or zeroes. */
+        UNALLOCATED,
+        /** Zeroes; host clusters may be reserved, and hold junk. */
+        ZERO,
+        /** Host clusters hold the bytes. */
+        DATA,
+        /** One cluster, stored compressed. */
+        COMPRESSED
+    }
+}

@@ -1,0 +1,99 @@
+package io.qfuse.qcow2.table;
+
+import io.qfuse.cache.CacheBudget;
+import io.qfuse.cache.CapturedSlice;
+import io.qfuse.cache.Slice;
+import io.qfuse.cache.SliceCache;
+import io.qfuse.qcow2.format.Geometry;
+import io.qfuse.qcow2.io.HostFile;
+import java.io.IOException;
+import java.util.List;
+
+/**
+ * The 64-bit entries of one image's tables by their place in the host file, through the slice cache. A table ends where
+ * it likes: what lies behind the end of the file reads as zeroes.
+ *
+ * <p>Thread-safe for single entries; who may change which entry when is the business of the locks above.
+ */
+public final class Tables {
+
+    /** Bytes of an entry of an L1, L2 or refcount table. */
+    public static final int ENTRY = 8;
+
+    private final HostFile file;
+    private final int sliceSize;
+    private final SliceCache cache;
+
+    /** The tables of one file. */
+    public Tables(HostFile file, Geometry geometry, CacheBudget budget) {
+        this.file = file;
+        this.sliceSize = geometry.sliceSize();
+        this.cache = new SliceCache(budget, file::read, sliceSize);
+    }
+
+    /** Bytes of a slice. */
+    public int sliceSize() {
+        return sliceSize;
+    }
+
+    /** The slice that holds a host offset, for reading. */
+    public Slice slice(long at) throws IOException {
+        return cache.get(at & -sliceSize);
+    }
+
+    /** The slice that holds a host offset, for changing; must be {@linkplain #unpin unpinned}. */
+    public Slice pin(long at, Rank rank) throws IOException {
+        return cache.pin(at & -sliceSize, rank.number());
+    }
+
+    /** Ends what {@link #pin} began. */
+    public void unpin(Slice slice) {
+        cache.unpin(slice);
+    }
+
+    /** Where in its slice a host offset lies. */
+    public int within(long at) {
+        return (int) at & (sliceSize - 1);
+    }
+
+    /** Reads one entry. */
+    public long get(long at) throws IOException {
+        return slice(at).getLong(within(at));
+    }
+
+    /** Changes one entry. */
+    public void set(long at, long entry, Rank rank) throws IOException {
+        Slice slice = pin(at, rank);
+        try {
+            slice.setLong(within(at), entry);
+        } finally {
+            unpin(slice);
+        }
+    }
+
+    /** Makes a range of fresh clusters a table of zeroes, in the file and in the cache. */
+    public void clear(long offset, long length) throws IOException {
+        cache.discard(offset, length);
+        file.writeZeroes(offset, length);
+    }
+
+    /** Forgets a table that is given up, changed or not. */
+    public void drop(long offset, long length) {
+        cache.discard(offset, length);
+    }
+
+    /** Copies of all changed slices of a rank. */
+    public List<CapturedSlice> capture(Rank rank) {
+        return cache.capture(rank.number());
+    }
+
+    /** Tells that a captured slice is durable. */
+    public void written(CapturedSlice slice) {
+        cache.written(slice);
+    }
+
+    /** Bytes of slices that are changed and not yet durable. */
+    public long dirtyBytes() {
+        return cache.dirtyBytes();
+    }
+}

@@ -1,0 +1,92 @@
+package io.qfuse.qcow2.testing;
+
+import io.qfuse.qcow2.format.Geometry;
+import io.qfuse.qcow2.format.Header;
+import io.qfuse.qcow2.format.HeaderCodec;
+import io.qfuse.qcow2.format.HeaderExtension;
+import io.qfuse.qcow2.format.RefcountWidth;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A kind of image that tests are run over, and how a fresh one is laid out: header, refcount table, one block, L1 table.
+ *
+ * @param version 2 or 3
+ * @param clusterBits log2 of the cluster size
+ * @param refcountOrder log2 of the refcount width
+ * @param backed whether a raw file lies below, a bit shorter than the image
+ */
+public record ImageKind(int version, int clusterBits, int refcountOrder, boolean backed) {
+
+    /** Every combination that differs in what the core does, each small. */
+    public static List<ImageKind> matrix() {
+        List<ImageKind> kinds = new ArrayList<>();
+        for (boolean backed : new boolean[] {false, true}) {
+            for (int clusterBits : new int[] {9, 12, 16, 21}) {
+                kinds.add(new ImageKind(2, clusterBits, 4, backed));
+                for (int refcountOrder : new int[] {0, 1, 3, 4, 6}) {
+                    kinds.add(new ImageKind(3, clusterBits, refcountOrder, backed));
+                }
+            }
+        }
+        return kinds;
+    }
+
+    /** Bytes of a cluster. */
+    public int clusterSize() {
+        return 1 << clusterBits;
+    }
+
+    /** A fresh image of this kind; nothing in it is allocated. */
+    public MemoryHostFile create(long size) {
+        Geometry geometry = new Geometry(clusterBits, refcountOrder);
+        int l1Entries = geometry.l1SizeFor(size);
+        long l1Clusters = geometry.clustersFor(8L * l1Entries);
+        long cluster = geometry.clusterSize();
+        Header header = new Header(
+                version,
+                clusterBits,
+                size,
+                0,
+                l1Entries,
+                3 * cluster,
+                cluster,
+                1,
+                0,
+                0,
+                0,
+                0,
+                0,
+                refcountOrder,
+                HeaderCodec.headerLengthFor(version),
+                0,
+                backed
+                        ? List.of(new HeaderExtension(
+                                HeaderExtension.BACKING_FORMAT, "raw".getBytes(StandardCharsets.US_ASCII)))
+                        : List.of(),
+                backed ? "base.raw" : null);
+        MemoryHostFile file = new MemoryHostFile("image.qcow2");
+        try {
+            write(file, 0, HeaderCodec.encode(header, Path.of("image.qcow2")));
+        } catch (IOException e) {
+            throw new AssertionError(e);
+        }
+        write(file, cluster, ByteBuffer.allocate(8).putLong(2 * cluster).array());
+        byte[] block = new byte[geometry.clusterSize()];
+        RefcountWidth width = new RefcountWidth(refcountOrder);
+        for (int used = 0; used < 3 + l1Clusters; used++) {
+            width.set(block, used, 1);
+        }
+        write(file, 2 * cluster, block);
+        file.truncate(3 * cluster + 8L * l1Entries);
+        return file;
+    }
+
+    private static void write(MemoryHostFile file, long offset, byte[] bytes) {
+        file.write(offset, bytes, 0, bytes.length);
+    }
+}
