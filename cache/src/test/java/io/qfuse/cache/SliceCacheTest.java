@@ -18,9 +18,9 @@ final class SliceCacheTest {
     private final SliceCache cache = new SliceCache(budget, store, SIZE);
 
     private void touchAll() throws IOException {
-        for (int round = 0; round < 2; round++) {
-            for (int i = 0; i < SLICES; i++) {
-                assertThat(cache.get((long) i * SIZE).offset()).isEqualTo((long) i * SIZE);
+        for (int i = 0; i < 2 * SLICES; i++) {
+            if (cache.get((long) i % SLICES * SIZE).offset() != (long) i % SLICES * SIZE) {
+                throw new AssertionError("another slice than " + i);
             }
         }
     }
@@ -111,6 +111,31 @@ final class SliceCacheTest {
         }
         assertThat(cache.get(0)).isNotSameAs(slice);
         assertThat(cache.get(0).getLong(16)).isEqualTo(99);
+    }
+
+    @Test
+    void slice_evicted_on_its_way_back_into_the_cache_is_retired() throws IOException {
+        SliceCache tiny = new SliceCache(new CacheBudget(1), store, SIZE);
+        Slice slice = tiny.pin(0, 0);
+        slice.setLong(0, 5);
+        tiny.unpin(slice);
+        assertThat(slice.retired()).isFalse();
+        CapturedSlice captured = tiny.capture(0).get(0);
+        store.store(captured);
+        tiny.written(captured);
+        assertThat(slice.retired()).isTrue();
+        assertThat(tiny.get(0)).isNotSameAs(slice);
+    }
+
+    @Test
+    void front_table_finds_no_retired_slice() throws IOException {
+        FrontTable front = new FrontTable(SIZE);
+        Slice slice = cache.get(SIZE);
+        front.put(slice);
+        assertThat(front.find(SIZE)).isSameAs(slice);
+        assertThat(front.find(0)).isNull();
+        cache.forget(SIZE, SIZE);
+        assertThat(front.find(SIZE)).isNull();
     }
 
     @Test
