@@ -1,0 +1,214 @@
+package io.qfuse.qcow2;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.qfuse.qcow2.io.NativeBuffer;
+import io.qfuse.qcow2.testing.ForwardingFile;
+import io.qfuse.qcow2.testing.ImageKind;
+import io.qfuse.qcow2.testing.MemoryHostFile;
+import io.qfuse.qcow2.testing.PowerLossFile;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.LongBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** What a power loss at any moment leaves: leaks at worst, and every flushed byte. */
+@Tag("system")
+final class PowerLossTest {
+
+    private static final int OPERATIONS = 40;
+    private static final int STATES = 60;
+    private static final int SIZE = 1 << 20;
+
+    static List<ImageKind> kinds() {
+        return ImageKind.matrix().stream()
+                .filter(kind -> kind.clusterBits() < 20 && (kind.refcountOrder() % 3 != 1 || kind.version() == 2))
+                .toList();
+    }
+
+    @ParameterizedTest
+    @MethodSource("kinds")
+    void a_power_loss_at_any_moment_leaves_leaks_at_worst_and_all_that_was_flushed(ImageKind kind) throws IOException {
+        for (long seed = 1; seed <= 2; seed++) {
+            History history = new History(kind, seed);
+            Random random = new Random(seed);
+            for (int i = 0; i < OPERATIONS; i++) {
+                history.step(random);
+            }
+            history.close();
+            for (int i = 0; i < STATES; i++) {
+                history.verify(random.nextInt(history.file.moments() + 1), i < 2 ? i : random.nextLong());
+            }
+        }
+    }
+
+    @Test
+    void the_test_sees_a_barrier_that_is_left_out() {
+        ImageKind kind = new ImageKind(3, 12, 4, false);
+        int seen = 0;
+        for (long seed = 1; seed <= 4; seed++) {
+            try {
+                History history = new History(kind, seed, true);
+                Random random = new Random(seed);
+                for (int i = 0; i < OPERATIONS; i++) {
+                    history.step(random);
+                }
+                for (int i = 0; i < STATES; i++) {
+                    history.verify(random.nextInt(history.file.moments() + 1), random.nextLong());
+                }
+            } catch (AssertionError | IOException e) {
+                seen++;
+            }
+        }
+        assertThat(seen).isPositive();
+    }
+
+    /** A disk's operations, with every content that each sector has had and when. */
+    private static final class History {
+
+        /** From {@code moment} on a sector may hold the eight bytes {@code id}, repeated. */
+        private record Version(int operation, int moment, long id) {}
+
+        /** All that was done before {@code operation} is durable from {@code moment} on. */
+        private record Flush(int operation, int moment) {}
+
+        private final ImageKind kind;
+        private final long seed;
+        private final PowerLossFile file;
+        private final MemoryHostFile base = new MemoryHostFile("base.raw");
+        private final Disk disk;
+        private final List<List<Version>> sectors = new ArrayList<>();
+        private final List<Flush> flushes = new ArrayList<>();
+        private final NativeBuffer buffer = NativeBuffer.allocate(SIZE);
+        private long lastId;
+        private int operation;
+
+        History(ImageKind kind, long seed) throws IOException {
+            this(kind, seed, false);
+        }
+
+        History(ImageKind kind, long seed, boolean withoutBarriers) throws IOException {
+            this.kind = kind;
+            this.seed = seed;
+            this.file = new PowerLossFile(kind.create(SIZE));
+            for (int i = 0; i < SIZE / 512; i++) {
+                boolean data = kind.backed() && i < SIZE / 512 - 3 && i % 5 != 0;
+                sectors.add(new ArrayList<>(List.of(new Version(0, 0, data ? 1_000_000 + i : 0))));
+                if (data) {
+                    base.write(512L * i, filled(1_000_000 + i), 0, 512);
+                }
+            }
+            base.truncate(SIZE - 3 * 512);
+            this.disk = TestDisk.open(withoutBarriers ? new Unsafe(file) : file, base);
+        }
+
+        private static byte[] filled(long id) {
+            byte[] bytes = new byte[512];
+            LongBuffer longs = ByteBuffer.wrap(bytes).asLongBuffer();
+            while (longs.hasRemaining()) {
+                longs.put(id);
+            }
+            return bytes;
+        }
+
+        void step(Random random) throws IOException {
+            operation++;
+            int first = random.nextInt(SIZE / 512);
+            int count = 1 + random.nextInt(Math.min(SIZE / 512 - first, random.nextInt(4) == 0 ? 300 : 12));
+            switch (random.nextInt(9)) {
+                case 0, 1, 2, 3 -> write(first, count);
+                case 4 -> zero(first, count, true);
+                case 5 -> zero(first, count, false);
+                case 6 -> disk.allocate(512L * first, 512L * count);
+                default -> flush();
+            }
+        }
+
+        private void write(int first, int count) throws IOException {
+            int moment = file.moments();
+            for (int i = 0; i < count; i++) {
+                long id = ++lastId;
+                NativeBuffer.put(buffer.address() + 512L * i, filled(id), 0, 512);
+                sectors.get(first + i).add(new Version(operation, moment, id));
+            }
+            disk.write(512L * first, buffer.address(), 512 * count);
+        }
+
+        private void zero(int first, int count, boolean unmap) throws IOException {
+            for (int i = 0; i < count; i++) {
+                sectors.get(first + i).add(new Version(operation, file.moments(), 0));
+            }
+            disk.writeZeroes(512L * first, 512L * count, unmap);
+        }
+
+        private void flush() throws IOException {
+            disk.flush();
+            flushes.add(new Flush(operation, file.moments()));
+        }
+
+        void close() throws IOException {
+            operation++;
+            disk.close();
+            flushes.add(new Flush(operation, file.moments()));
+        }
+
+        /** Looks at what the power may have left at a moment. */
+        void verify(int moment, long lossSeed) throws IOException {
+            String what = kind + ", seed " + seed + ", power lost at " + moment + " with seed " + lossSeed;
+            MemoryHostFile left = file.afterLossAt(moment, lossSeed);
+            CheckedImage.requireLeaksAtWorst(left, what);
+            int durable = 0;
+            for (Flush flush : flushes) {
+                durable = flush.moment <= moment ? flush.operation : durable;
+            }
+            try (Disk after = TestDisk.open(left, base.copy())) {
+                LongBuffer longs =
+                        ByteBuffer.wrap(TestDisk.read(after, 0, SIZE, buffer)).asLongBuffer();
+                for (int sector = 0; sector < SIZE / 512; sector++) {
+                    verify(sector, longs.slice(64 * sector, 64), durable, moment, what);
+                }
+            }
+        }
+
+        private void verify(int sector, LongBuffer content, int durable, int moment, String what) {
+            List<Long> possible = new ArrayList<>();
+            for (Version version : sectors.get(sector)) {
+                if (version.operation <= durable) {
+                    possible.clear();
+                }
+                if (version.moment <= moment) {
+                    possible.add(version.id);
+                }
+            }
+            for (int i = 0; i < 64; i++) {
+                assertThat(content.get(i)).as("%s, sector %d", what, sector).isEqualTo(content.get(0));
+            }
+            assertThat(possible).as("%s, sector %d", what, sector).contains(content.get(0));
+        }
+    }
+
+    /** Leaves out every second barrier. */
+    private static final class Unsafe extends ForwardingFile {
+
+        private final PowerLossFile file;
+        private int barriers;
+
+        Unsafe(PowerLossFile file) {
+            super(file);
+            this.file = file;
+        }
+
+        @Override
+        public void sync() {
+            if (barriers++ % 2 == 0) {
+                file.sync();
+            }
+        }
+    }
+}
