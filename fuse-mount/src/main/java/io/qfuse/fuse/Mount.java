@@ -1,6 +1,7 @@
 package io.qfuse.fuse;
 
 import io.qfuse.fuse.MountOptions.AllowOther;
+import io.qfuse.fuse.jnr.Libfuse2Transport;
 import io.qfuse.fuse.kernel.KernelMount;
 import io.qfuse.fuse.kernel.KernelTransport;
 import java.io.IOException;
@@ -47,26 +48,23 @@ public final class Mount implements AutoCloseable {
         var files = Files.isRegularFile(place)
                 ? ImageFileSystem.file(images.get(0), permissions)
                 : ImageFileSystem.directory(images, permissions);
-        String source = options.sourceFor(images.get(0));
-        try {
-            boolean allowOther = options.allowOther() != AllowOther.OFF;
-            return served(place, start(files, place, source, options, allowOther, transport), files, "");
-        } catch (MountException e) {
-            if (options.allowOther() != AllowOther.AUTO || KernelMount.uid() == 0 || !isAboutOthers(e)) {
-                throw e;
-            }
-        }
-        return served(
-                place,
-                start(files, place, source, options, false, transport),
-                files,
-                "only this user, not even root, can use " + place
-                        + ": for others, put user_allow_other into /etc/fuse.conf, or pass --allow-other=off");
+        boolean allowOther = allowsOther(options.allowOther());
+        String hint = allowOther || options.allowOther() == AllowOther.OFF
+                ? ""
+                : "only this user, not even root, can use " + place + "; for others, put user_allow_other into "
+                        + FuseConfiguration.FILE;
+        var session = start(files, place, options.sourceFor(images.get(0)), options, allowOther, transport);
+        String device =
+                MountTable.read().at(place).map(MountTable.Entry::device).orElse("");
+        return new Mount(place, device, session, files, hint);
     }
 
-    /** The reason that fusermount gives where the host forbids it: it names the word to put into its configuration. */
-    private static boolean isAboutOthers(MountException e) {
-        return String.valueOf(e.getMessage()).contains("user_allow_other");
+    private static boolean allowsOther(AllowOther wish) {
+        return switch (wish) {
+            case ON -> true;
+            case OFF -> false;
+            case AUTO -> KernelMount.uid() == 0 || FuseConfiguration.usersMayAllowOthers();
+        };
     }
 
     private static TransportSession start(
@@ -78,15 +76,9 @@ public final class Mount implements AutoCloseable {
             Transport transport)
             throws IOException {
         return switch (transport) {
-            case KERNEL, JNR_FUSE -> KernelTransport.serve(files, place, source, options, allowOther);
+            case KERNEL -> KernelTransport.serve(files, place, source, options, allowOther);
+            case JNR_FUSE -> Libfuse2Transport.serve(files, place, source, options, allowOther);
         };
-    }
-
-    private static Mount served(Path place, TransportSession session, ImageFileSystem files, String hint)
-            throws IOException {
-        String device =
-                MountTable.read().at(place).map(MountTable.Entry::device).orElse("");
-        return new Mount(place, device, session, files, hint);
     }
 
     /** The mount point, absolute and without symbolic links. */
@@ -102,6 +94,14 @@ public final class Mount implements AutoCloseable {
     /** The raw file of one of the served images. */
     public Path rawFile(ServedImage image) {
         return files.isOverFile() ? mountPoint : mountPoint.resolve(image.name());
+    }
+
+    private List<Path> rawFiles() throws IOException {
+        return files.isOverFile()
+                ? List.of(mountPoint)
+                : files.names(ImageFileSystem.ROOT).stream()
+                        .map(mountPoint::resolve)
+                        .toList();
     }
 
     /** Returns when the mount is gone and everything written to it is durable. */
@@ -130,7 +130,7 @@ public final class Mount implements AutoCloseable {
         try {
             unmount();
         } catch (MountException busy) {
-            KernelMount.writeBack(mountPoint);
+            rawFiles().forEach(KernelMount::writeBack);
             KernelMount.detach(mountPoint);
             ended = KernelMount.cutOff(device);
         }

@@ -448,7 +448,7 @@ abstract class MountConformance {
     }
 
     @Test
-    void close_writes_mapped_memory_back_and_cuts_off_who_still_uses_the_mount() throws Exception {
+    void close_keeps_what_mapped_memory_holds_and_cuts_off_who_still_uses_the_mount() throws Exception {
         byte[] bytes = random(5000, 12);
         var channel = FileChannel.open(raw, StandardOpenOption.READ, StandardOpenOption.WRITE);
         var map = channel.map(FileChannel.MapMode.READ_WRITE, 0, SIZE);

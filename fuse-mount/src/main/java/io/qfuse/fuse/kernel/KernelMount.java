@@ -153,11 +153,14 @@ public final class KernelMount {
         }
     }
 
-    /** Has the kernel write all dirty pages of the file system at the path, those of mapped memory among them. */
-    public static void writeBack(Path mountPoint) {
-        int fd = LIBC.open(mountPoint.toString(), Native.O_RDONLY | Native.O_CLOEXEC);
+    /**
+     * Returns when the kernel has sent what it holds of a file's changes, those in mapped memory among them. (syncfs(2) would
+     * do it for all files, but does not wait for a FUSE server.)
+     */
+    public static void writeBack(Path file) {
+        int fd = LIBC.open(file.toString(), Native.O_RDONLY | Native.O_CLOEXEC);
         if (fd >= 0) {
-            LIBC.syncfs(fd);
+            LIBC.fsync(fd);
             LIBC.close(fd);
         }
     }

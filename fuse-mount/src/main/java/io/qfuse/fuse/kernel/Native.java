@@ -52,7 +52,7 @@ final class Native {
 
         int statfs(CharSequence path, long buffer);
 
-        int syncfs(int fd);
+        int fsync(int fd);
 
         int prctl(int option, long argument2, long argument3, long argument4, long argument5);
 
