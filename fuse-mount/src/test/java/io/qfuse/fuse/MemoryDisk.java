@@ -4,9 +4,12 @@ import io.qfuse.qcow2.Disk;
 import io.qfuse.qcow2.Extent;
 import io.qfuse.qcow2.Qcow2Exception;
 import java.util.Arrays;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import jnr.ffi.Pointer;
 import jnr.ffi.Runtime;
+import org.jspecify.annotations.Nullable;
 
 /** A disk in memory that knows which of its clusters hold data; one lock around everything. */
 public final class MemoryDisk implements Disk {
@@ -23,6 +26,25 @@ public final class MemoryDisk implements Disk {
 
     /** How often the disk was flushed. */
     public final AtomicInteger flushes = new AtomicInteger();
+
+    /** Where the next read waits, if anywhere. */
+    private final AtomicReference<@Nullable Gate> gate = new AtomicReference<>();
+
+    /** Where one read waits. */
+    public record Gate(CountDownLatch arrived, CountDownLatch goOn) {
+
+        /** A gate that nobody has reached. */
+        public Gate() {
+            this(new CountDownLatch(1), new CountDownLatch(1));
+        }
+    }
+
+    /** Lets the next read wait at a gate. */
+    public Gate holdNextRead() {
+        var next = new Gate();
+        gate.set(next);
+        return next;
+    }
 
     /** A disk that is one hole. */
     public MemoryDisk(int size, boolean writable) {
@@ -67,7 +89,20 @@ public final class MemoryDisk implements Disk {
     }
 
     @Override
-    public synchronized void read(long offset, long address, int length) throws Qcow2Exception {
+    public void read(long offset, long address, int length) throws Qcow2Exception {
+        Gate held = gate.getAndSet(null);
+        if (held != null) {
+            held.arrived().countDown();
+            try {
+                held.goOn().await();
+            } catch (InterruptedException e) {
+                throw new AssertionError("threads that serve are never interrupted", e);
+            }
+        }
+        copyOut(offset, address, length);
+    }
+
+    private synchronized void copyOut(long offset, long address, int length) throws Qcow2Exception {
         check(offset, length);
         Pointer.wrap(RUNTIME, address).put(0, bytes, (int) offset, length);
     }
