@@ -1,0 +1,107 @@
+package io.qfuse.it;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+
+/**
+ * A kind of image that tests are run over, made by qemu-img.
+ *
+ * @param options of qemu-img create, such as {@code compat=1.1,cluster_size=64k}
+ * @param size bytes of the disk, a multiple of 512
+ * @param base what lies below it
+ * @param content what the image itself holds at first
+ */
+record ImageRecipe(String options, int size, Base base, Content content) {
+
+    /** What an image is backed by. */
+    enum Base {
+        NONE,
+        /** A raw file, a bit shorter than the image. */
+        RAW,
+        /** An image of compressed clusters above another image. */
+        CHAIN
+    }
+
+    /** What an image holds at first. */
+    enum Content {
+        NOTHING,
+        COMPRESSED
+    }
+
+    private static final int MIB = 1 << 20;
+
+    /** Every kind that a mounted disk could behave differently on, each small. */
+    static List<ImageRecipe> matrix() {
+        return List.of(
+                new ImageRecipe("compat=1.1,cluster_size=64k", 12 * MIB, Base.NONE, Content.NOTHING),
+                new ImageRecipe("compat=0.10,cluster_size=64k", 8 * MIB + 512, Base.RAW, Content.NOTHING),
+                new ImageRecipe("compat=0.10,cluster_size=512", MIB, Base.NONE, Content.NOTHING),
+                new ImageRecipe("compat=1.1,cluster_size=512,refcount_bits=64", MIB, Base.CHAIN, Content.NOTHING),
+                new ImageRecipe("compat=1.1,cluster_size=2M", 17 * MIB, Base.RAW, Content.NOTHING),
+                new ImageRecipe("compat=1.1,cluster_size=4k,refcount_bits=1", 4 * MIB, Base.CHAIN, Content.NOTHING),
+                new ImageRecipe("compat=1.1,cluster_size=64k", 8 * MIB, Base.NONE, Content.COMPRESSED),
+                new ImageRecipe(
+                        "compat=1.1,cluster_size=16k,compression_type=zstd", 6 * MIB, Base.NONE, Content.COMPRESSED));
+    }
+
+    /** Makes {@code disk.qcow2} and what lies below it in the test's directory. */
+    Path create(Scratch scratch, Random random) throws IOException {
+        QemuImg qemuImg = scratch.qemuImg();
+        Path image = scratch.path("disk.qcow2");
+        if (content == Content.COMPRESSED) {
+            Path raw = Files.write(scratch.path("content.raw"), patches(size, random));
+            qemuImg.ok("convert", "-c", "-f", "raw", "-O", "qcow2", "-o", options, raw, image);
+            return image;
+        }
+        switch (base) {
+            case NONE -> qemuImg.ok("create", "-q", "-f", "qcow2", "-o", options, image, size);
+            case RAW -> {
+                Path raw = Files.write(scratch.path("base.raw"), patches(size * 3 / 4 & -512, random));
+                qemuImg.ok("create", "-q", "-f", "qcow2", "-o", options, "-b", raw, "-F", "raw", image, size);
+            }
+            case CHAIN -> {
+                Path middle = chain(scratch, random);
+                qemuImg.ok("create", "-q", "-f", "qcow2", "-o", options, "-b", middle, "-F", "qcow2", image, size);
+            }
+        }
+        return image;
+    }
+
+    /** Zeroes, data and holes in the upper layer, compressed data in the lower one. */
+    private Path chain(Scratch scratch, Random random) throws IOException {
+        QemuImg qemuImg = scratch.qemuImg();
+        Path raw = Files.write(scratch.path("content.raw"), patches(size, random));
+        Path bottom = scratch.path("bottom.qcow2");
+        qemuImg.ok("convert", "-c", "-f", "raw", "-O", "qcow2", raw, bottom);
+        Path middle = scratch.path("middle.qcow2");
+        qemuImg.ok("create", "-q", "-f", "qcow2", "-b", bottom, "-F", "qcow2", middle, size);
+        int quarter = size / 4 & -4096;
+        scratch.qemuIo().on(middle, "write -P 7 " + quarter + " 70000", "write -z " + 2L * quarter + " " + quarter);
+        return middle;
+    }
+
+    /** Half random bytes that do and do not compress, half zeroes, in patches. */
+    private static byte[] patches(int length, Random random) {
+        byte[] bytes = new byte[length];
+        int patch = Math.max(512, length / 40);
+        for (int at = 0; at < length; at += patch) {
+            byte[] some = new byte[Math.min(patch, length - at)];
+            switch (random.nextInt(4)) {
+                case 0 -> random.nextBytes(some);
+                case 1 -> Arrays.fill(some, (byte) random.nextInt());
+                default -> {}
+            }
+            System.arraycopy(some, 0, bytes, at, some.length);
+        }
+        return bytes;
+    }
+
+    @Override
+    public String toString() {
+        return options + " " + size + " base=" + base + " content=" + content;
+    }
+}
