@@ -4,6 +4,7 @@ import io.qfuse.fuse.MountOptions.AllowOther;
 import io.qfuse.fuse.jnr.Libfuse2Transport;
 import io.qfuse.fuse.kernel.KernelMount;
 import io.qfuse.fuse.kernel.KernelTransport;
+import io.qfuse.fuse.kernel.ReadAhead;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -56,6 +57,9 @@ public final class Mount implements AutoCloseable {
         var session = start(files, place, options.sourceFor(images.get(0)), options, allowOther, transport);
         String device =
                 MountTable.read().at(place).map(MountTable.Entry::device).orElse("");
+        if (transport == Transport.KERNEL) {
+            ReadAhead.raise(device);
+        }
         return new Mount(place, device, session, files, hint);
     }
 
