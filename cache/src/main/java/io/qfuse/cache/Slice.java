@@ -97,6 +97,12 @@ public final class Slice {
         set(byteIndex, Byte.BYTES, 0xffL, value);
     }
 
+    /** Sets two neighbouring 64 bits at one moment, as far as captures see it. */
+    public synchronized void setLongs(int byteIndex, long first, long second) {
+        setLong(byteIndex, first);
+        setLong(byteIndex + Long.BYTES, second);
+    }
+
     private synchronized void set(int byteIndex, int width, long mask, long value) {
         if (pins == 0) {
             throw new IllegalStateException("change of the unpinned slice at 0x" + Long.toHexString(offset));

@@ -66,7 +66,7 @@ final class Qcow2Image implements Disk {
             throws IOException {
         this.file = new BarrierFile(hostFile);
         this.backing = backing;
-        this.geometry = new Geometry(header.clusterBits(), header.refcountOrder());
+        this.geometry = header.geometry();
         this.health = new Health(file, header, options.writable());
         this.tables = new Tables(file, geometry, caches.metadata());
         this.allocator = new ClusterAllocator(file, tables, geometry, header, health);

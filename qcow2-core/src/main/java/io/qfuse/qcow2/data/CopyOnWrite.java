@@ -1,7 +1,5 @@
 package io.qfuse.qcow2.data;
 
-import io.qfuse.qcow2.alloc.HostRun;
-import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.io.NativeBuffer;
 import io.qfuse.qcow2.map.Mapping;
 import java.io.IOException;
@@ -26,22 +24,26 @@ final class CopyOnWrite {
         this.reader = reader;
     }
 
-    /** Writes {@code length} bytes for {@code guest} into {@code host}, whose first cluster holds {@code guest}. */
-    void fill(HostRun host, long guest, long address, int length) throws IOException {
-        Geometry geometry = image.geometry();
-        int head = geometry.offsetInCluster(guest);
-        long whole = geometry.clusterOffset(host.clusters());
-        long tail = whole - head - length;
-        boolean skipHead = head == 0 || (host.fresh() && isZero(guest - head, head));
-        boolean skipTail = tail == 0 || (host.fresh() && isZero(guest + length, tail));
+    /**
+     * Writes {@code length} bytes for {@code guest}, and around them old bytes up to whole units.
+     *
+     * @param host the host offset of {@code guest}
+     * @param unit what is filled whole, a cluster or a subcluster, in bytes
+     * @param fresh whether the file has never held a byte there
+     */
+    void fill(long host, long guest, long address, int length, int unit, boolean fresh) throws IOException {
+        int head = (int) guest & (unit - 1);
+        int tail = (int) -(guest + length) & (unit - 1);
+        boolean skipHead = head == 0 || (fresh && isZero(guest - head, head));
+        boolean skipTail = tail == 0 || (fresh && isZero(guest + length, tail));
         if (skipHead && skipTail) {
-            image.file().write(host.offset() + head, address, length);
+            image.file().write(host, address, length);
         } else if (length <= MOST_COPIED) {
-            writeTogether(host, guest, address, length);
+            writeTogether(host - head, guest - head, head, address, length, tail);
         } else {
-            image.file().write(host.offset() + head, address, length);
-            copy(host.offset(), guest - head, head);
-            copy(host.offset() + head + length, guest + length, (int) tail);
+            image.file().write(host, address, length);
+            copy(host - head, guest - head, head);
+            copy(host + length, guest + length, tail);
         }
     }
 
@@ -57,15 +59,14 @@ final class CopyOnWrite {
         return true;
     }
 
-    private void writeTogether(HostRun host, long guest, long address, int length) throws IOException {
-        int head = image.geometry().offsetInCluster(guest);
-        int whole = Math.toIntExact(image.geometry().clusterOffset(host.clusters()));
+    private void writeTogether(long host, long guest, int head, long address, int length, int tail) throws IOException {
+        int whole = head + length + tail;
         try (NativeBuffer buffer = image.buffers().take(whole)) {
             long to = buffer.address();
-            readOld(guest - head, to, head);
+            readOld(guest, to, head);
             NativeBuffer.copy(address, to + head, length);
-            readOld(guest + length, to + head + length, whole - head - length);
-            image.file().write(host.offset(), to, whole);
+            readOld(guest + head + length, to + head + length, tail);
+            image.file().write(host, to, whole);
         }
     }
 

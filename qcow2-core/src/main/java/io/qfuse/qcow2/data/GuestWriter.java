@@ -3,6 +3,7 @@ package io.qfuse.qcow2.data;
 import io.qfuse.qcow2.alloc.HostRun;
 import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.format.L2Entry;
+import io.qfuse.qcow2.format.Subclusters;
 import io.qfuse.qcow2.map.EntrySpan;
 import io.qfuse.qcow2.map.Mapping;
 import io.qfuse.qcow2.map.Mapping.Kind;
@@ -79,10 +80,10 @@ public final class GuestWriter {
             if (isInPlaceData(run)) {
                 image.file().write(run.host(), from, (int) run.length());
                 at += run.length();
-            } else if (run.kind() == Kind.ZERO && run.inPlace()) {
+            } else if (run.inPlace()) {
                 at += writeReserved(run, at, from);
             } else {
-                at += writeAllocating(at, from, (int) run.length());
+                at += writeAllocating(run, at, from);
             }
         }
     }
@@ -91,46 +92,58 @@ public final class GuestWriter {
         return run.kind() == Kind.DATA && run.inPlace();
     }
 
-    /** Writes clusters that are reserved but say zero: their host clusters are used, junk around the data is cleared. */
+    /** Writes where host clusters are reserved but hold junk: around the data they are filled. */
     private int writeReserved(Mapping run, long guest, long address) throws IOException {
         Geometry geometry = image.geometry();
+        int into = geometry.offsetInCluster(guest);
         try (EntrySpan span = image.map().open(guest, run.length())) {
-            int into = geometry.offsetInCluster(guest);
-            long reach = geometry.clusterOffset(span.clusters()) - into;
-            int length = (int) Math.min(run.length(), reach);
-            HostRun host = new HostRun(run.host() - into, clusters(into, length), false);
-            copyOnWrite.fill(host, guest, address, length);
-            for (int i = 0; i < host.clusters(); i++) {
-                span.set(i, entry(host, i));
+            int length = (int) Math.min(run.length(), geometry.clusterOffset(span.clusters()) - into);
+            copyOnWrite.fill(run.host(), guest, address, length, geometry.subclusterSize(), false);
+            for (int i = 0; i < span.clusters(); i++) {
+                span.set(i, span.descriptor(i), withData(span.bitmap(i), i, into, into + length));
             }
             return length;
         }
     }
 
-    private int writeAllocating(long guest, long address, int most) throws IOException {
+    private int writeAllocating(Mapping run, long guest, long address) throws IOException {
         Geometry geometry = image.geometry();
         int into = geometry.offsetInCluster(guest);
-        try (EntrySpan span = image.map().open(guest, most)) {
-            HostRun host = image.allocator().allocate(Math.min(span.clusters(), clusters(into, most)));
-            int length = (int) Math.min(most, geometry.clusterOffset(host.clusters()) - into);
+        boolean empty = run.host() == 0;
+        try (EntrySpan span = image.map().open(guest, run.length())) {
+            HostRun host = image.allocator().allocate(span.clusters());
+            int length = (int) Math.min(run.length(), geometry.clusterOffset(host.clusters()) - into);
             try {
-                copyOnWrite.fill(host, guest, address, length);
+                int unit = empty ? geometry.subclusterSize() : geometry.clusterSize();
+                copyOnWrite.fill(host.offset() + into, guest, address, length, unit, host.fresh());
             } catch (IOException e) {
                 image.allocator().abandon(host);
                 throw e;
             }
             for (int i = 0; i < host.clusters(); i++) {
-                old.replace(span, i, entry(host, i), false);
+                long descriptor = L2Entry.data(host.offset() + geometry.clusterOffset(i));
+                long bitmap = empty
+                        ? withData(span.bitmap(i), i, into, into + length)
+                        : Subclusters.allocated(0, geometry.subclusters());
+                old.replace(span, i, descriptor, bitmap, false);
             }
             return length;
         }
     }
 
-    private long entry(HostRun host, int index) {
-        return L2Entry.data(host.offset() + image.geometry().clusterOffset(index));
-    }
-
-    private int clusters(int into, int length) {
-        return Math.toIntExact(image.geometry().clustersFor((long) into + length));
+    /**
+     * The bitmap of a span's cluster after data were written.
+     *
+     * @param index the cluster's number in the span
+     * @param from where the data begin, in bytes from the span's first cluster
+     * @param to where they end
+     */
+    private long withData(long bitmap, int index, int from, int to) {
+        Geometry geometry = image.geometry();
+        long start = geometry.clusterOffset(index);
+        int unit = geometry.subclusterSize();
+        int first = (int) Math.max(0, from - start) / unit;
+        int last = (int) (Math.min(geometry.clusterSize(), to - start) + unit - 1) / unit;
+        return (bitmap & ~Subclusters.zero(first, last)) | Subclusters.allocated(first, last);
     }
 }

@@ -19,10 +19,10 @@ final class OldClusters {
         this.geometry = image.geometry();
     }
 
-    /** Puts {@code entry} in the place of a span's entry, and gives up the clusters that the old one named. */
-    void replace(EntrySpan span, int index, long entry, boolean punch) {
-        long old = span.get(index);
-        span.set(index, entry);
+    /** Replaces an entry, and gives up the clusters that the old one named. */
+    void replace(EntrySpan span, int index, long descriptor, long bitmap, boolean punch) {
+        long old = span.descriptor(index);
+        span.set(index, descriptor, bitmap);
         if (L2Entry.isCompressed(old)) {
             long start = L2Entry.streamOffset(old, geometry.clusterBits());
             long end = start + L2Entry.streamLength(old, geometry.clusterBits());

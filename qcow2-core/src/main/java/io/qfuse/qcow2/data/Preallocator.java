@@ -3,10 +3,10 @@ package io.qfuse.qcow2.data;
 import io.qfuse.qcow2.alloc.HostRun;
 import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.format.L2Entry;
+import io.qfuse.qcow2.format.Subclusters;
 import io.qfuse.qcow2.io.NativeBuffer;
 import io.qfuse.qcow2.map.EntrySpan;
 import io.qfuse.qcow2.map.Mapping;
-import io.qfuse.qcow2.map.Mapping.Kind;
 import java.io.IOException;
 
 /**
@@ -50,23 +50,30 @@ public final class Preallocator {
     }
 
     private void allocateHeld(long first, long end, long size) throws IOException {
+        Geometry geometry = image.geometry();
         long at = first;
         while (at < end) {
             Mapping run = image.map().lookup(at, end - at);
+            long whole = geometry.clusterStart(run.length());
             if (run.inPlace()) {
                 image.file().allocate(run.host(), run.length());
                 at += run.length();
-            } else if (image.hasZeroClusters() && reader.isKnownZero(run, at)) {
-                at += reserve(at, run);
+            } else if (image.hasZeroClusters() && whole > 0 && isEmptyZero(run, at)) {
+                at += reserve(at, whole);
             } else {
                 at += copy(at, size);
             }
         }
     }
 
-    private long reserve(long guest, Mapping run) throws IOException {
+    /** Whether a run that starts with its cluster needs no copy: it reads as zeroes and nothing else is stored there. */
+    private boolean isEmptyZero(Mapping run, long guest) throws IOException {
+        return image.geometry().offsetInCluster(guest) == 0 && reader.isKnownZero(run, guest);
+    }
+
+    private long reserve(long guest, long length) throws IOException {
         Geometry geometry = image.geometry();
-        try (EntrySpan span = image.map().open(guest, run.length())) {
+        try (EntrySpan span = image.map().open(guest, length)) {
             HostRun host = image.allocator().allocate(span.clusters());
             long bytes = geometry.clusterOffset(host.clusters());
             try {
@@ -76,20 +83,21 @@ public final class Preallocator {
                 throw e;
             }
             for (int i = 0; i < host.clusters(); i++) {
-                long entry = L2Entry.data(host.offset() + geometry.clusterOffset(i)) | L2Entry.ZERO;
-                old.replace(span, i, entry, run.kind() == Kind.ZERO);
+                long descriptor = L2Entry.data(host.offset() + geometry.clusterOffset(i));
+                old.replace(span, i, descriptor, Subclusters.zero(0, geometry.subclusters()), false);
             }
             return bytes;
         }
     }
 
-    /** Writes one cluster over itself, which allocates it. */
+    /** Writes the rest of a cluster over itself, which allocates it. */
     private long copy(long guest, long size) throws IOException {
-        int length = (int) Math.min(image.geometry().clusterSize(), size - guest);
+        long end = image.geometry().clusterCeiling(guest + 1);
+        int length = (int) (Math.min(end, size) - guest);
         try (NativeBuffer buffer = image.buffers().take(length)) {
             reader.readHeld(guest, buffer.address(), length);
             writer.writeHeld(guest, buffer.address(), length);
         }
-        return image.geometry().clusterSize();
+        return end - guest;
     }
 }

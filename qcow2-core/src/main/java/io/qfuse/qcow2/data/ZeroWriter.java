@@ -2,6 +2,7 @@ package io.qfuse.qcow2.data;
 
 import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.format.L2Entry;
+import io.qfuse.qcow2.format.Subclusters;
 import io.qfuse.qcow2.io.NativeBuffer;
 import io.qfuse.qcow2.map.EntrySpan;
 import io.qfuse.qcow2.map.Mapping;
@@ -43,7 +44,7 @@ public final class ZeroWriter {
         long end = guest + length;
         for (long at = guest; at < end; ) {
             Mapping run = image.map().lookup(at, end - at);
-            if (run.kind() == Kind.UNALLOCATED && reader.isKnownZero(run, at)) {
+            if (run.kind() == Kind.UNALLOCATED && run.host() == 0 && reader.isKnownZero(run, at)) {
                 // Whoever writes there at this moment may as well have come later: no hold, however long the run.
                 at += run.length();
                 continue;
@@ -63,14 +64,14 @@ public final class ZeroWriter {
     /** Makes a range zero whose clusters the caller holds exclusively. */
     void zeroHeld(long guest, long end, boolean unmap) throws IOException {
         Geometry geometry = image.geometry();
-        long first = Math.min(geometry.clusterCeiling(guest), end);
-        long last = Math.max(geometry.clusterStart(end), first);
+        long first = Math.min(geometry.subclusterCeiling(guest), end);
+        long last = Math.max(geometry.subclusterStart(end), first);
         zeroPart(guest, first);
         zeroClusters(first, last, unmap);
         zeroPart(last, end);
     }
 
-    /** Makes a part of a cluster zero; does nothing for an empty one. */
+    /** Makes a part of a subcluster zero; does nothing for an empty one. */
     private void zeroPart(long guest, long end) throws IOException {
         if (guest < end) {
             Mapping run = image.map().lookup(guest, end - guest);
@@ -87,46 +88,70 @@ public final class ZeroWriter {
         }
     }
 
+    /** Makes whole subclusters zero. */
     private void zeroClusters(long first, long end, boolean unmap) throws IOException {
+        Geometry geometry = image.geometry();
         long at = first;
         while (at < end) {
             Mapping run = image.map().lookup(at, end - at);
-            if (isDone(run, at, unmap)) {
-                at += run.length();
-            } else if (image.hasZeroClusters() || !image.isBacked(at)) {
-                at += changeEntries(at, run.length(), unmap);
+            long rest = Math.min(end, geometry.clusterCeiling(at + 1)) - at;
+            boolean whole = rest == geometry.clusterSize();
+            if ((!whole || run.length() >= rest) && isDone(run, at, unmap && whole)) {
+                at += Math.min(run.length(), whole ? geometry.clusterStart(end) - at : rest);
+            } else if (whole && canChangeEntries(at)) {
+                at += changeEntries(at, geometry.clusterStart(end) - at, run, unmap);
+            } else if (!whole && run.kind() != Kind.COMPRESSED) {
+                at += changeSubclusters(at, (int) rest);
             } else {
-                writeZeroes(at, image.geometry().clusterSize());
-                at += image.geometry().clusterSize();
+                writeZeroes(at, (int) rest);
+                at += rest;
             }
         }
     }
 
+    private boolean canChangeEntries(long guest) {
+        return image.hasZeroClusters() || !image.isBacked(guest);
+    }
+
     private boolean isDone(Mapping run, long guest, boolean unmap) throws IOException {
         return switch (run.kind()) {
-            case UNALLOCATED -> reader.isKnownZero(run, guest);
+            case UNALLOCATED -> run.host() == 0 && reader.isKnownZero(run, guest);
             case ZERO -> run.host() == 0 || (run.inPlace() && !unmap);
             case DATA, COMPRESSED -> false;
         };
     }
 
-    private long changeEntries(long guest, long most, boolean unmap) throws IOException {
+    private long changeEntries(long guest, long most, Mapping run, boolean unmap) throws IOException {
         Geometry geometry = image.geometry();
-        try (EntrySpan span = image.map().open(guest, most)) {
+        long reach = Math.max(geometry.clusterSize(), geometry.clusterStart(Math.min(most, run.length())));
+        long zero = image.hasZeroClusters() ? Subclusters.zero(0, geometry.subclusters()) : 0;
+        try (EntrySpan span = image.map().open(guest, reach)) {
             for (int i = 0; i < span.clusters(); i++) {
-                long entry = span.get(i);
-                if (!unmap && image.hasZeroClusters() && isReusable(entry)) {
-                    span.set(i, entry | L2Entry.ZERO);
+                long descriptor = span.descriptor(i);
+                if (!unmap && image.hasZeroClusters() && isReusable(descriptor)) {
+                    span.set(i, descriptor, zero);
                 } else {
-                    old.replace(span, i, image.hasZeroClusters() ? L2Entry.ZERO : 0, unmap);
+                    old.replace(span, i, 0, zero, unmap);
                 }
             }
             return geometry.clusterOffset(span.clusters());
         }
     }
 
-    private static boolean isReusable(long entry) {
-        return L2Entry.isCopied(entry) && !L2Entry.isCompressed(entry) && L2Entry.hostOffset(entry) != 0;
+    /** Marks subclusters of one cluster zero; its host cluster stays for the others. */
+    private long changeSubclusters(long guest, int length) throws IOException {
+        Geometry geometry = image.geometry();
+        int first = geometry.offsetInCluster(guest) / geometry.subclusterSize();
+        int last = first + length / geometry.subclusterSize();
+        try (EntrySpan span = image.map().open(guest, length)) {
+            long others = span.bitmap(0) & ~Subclusters.allocated(first, last);
+            span.set(0, span.descriptor(0), others | Subclusters.zero(first, last));
+        }
+        return length;
+    }
+
+    private static boolean isReusable(long descriptor) {
+        return L2Entry.isCopied(descriptor) && !L2Entry.isCompressed(descriptor) && L2Entry.hostOffset(descriptor) != 0;
     }
 
     /** Unlinks whole clusters behind the end of a disk that has shrunk; the caller holds everything. */
@@ -134,13 +159,17 @@ public final class ZeroWriter {
         long at = first;
         while (at < end) {
             Mapping run = image.map().lookup(at, end - at);
-            if (run.kind() == Kind.UNALLOCATED) {
-                at += run.length();
+            if (run.kind() == Kind.UNALLOCATED
+                    && run.host() == 0
+                    && run.length() >= image.geometry().clusterSize()) {
+                at += image.geometry().clusterStart(run.length());
                 continue;
             }
-            try (EntrySpan span = image.map().open(at, run.length())) {
+            long whole =
+                    Math.max(image.geometry().clusterSize(), image.geometry().clusterStart(run.length()));
+            try (EntrySpan span = image.map().open(at, whole)) {
                 for (int i = 0; i < span.clusters(); i++) {
-                    old.replace(span, i, 0, true);
+                    old.replace(span, i, 0, 0, true);
                 }
                 at += image.geometry().clusterOffset(span.clusters());
             }

@@ -42,9 +42,6 @@ public final class Features {
         if (has(header, EXTERNAL_DATA_FILE)) {
             throw unsupported(path, "external data files are not supported (incompatible feature bit 2)");
         }
-        if (has(header, EXTENDED_L2)) {
-            throw unsupported(path, "extended L2 entries are not supported (incompatible feature bit 4)");
-        }
         if (header.cryptMethod() != 0) {
             String method = header.cryptMethod() == Header.CRYPT_AES ? "legacy AES" : "LUKS";
             throw unsupported(

@@ -5,28 +5,58 @@ package io.qfuse.qcow2.format;
  *
  * @param clusterBits log2 of the cluster size
  * @param refcountOrder log2 of the refcount width in bits
+ * @param extendedL2 whether L2 entries have 16 bytes and clusters 32 subclusters
  */
-public record Geometry(int clusterBits, int refcountOrder) {
+public record Geometry(int clusterBits, int refcountOrder, boolean extendedL2) {
 
     /** Bytes of a sector, the unit of compressed streams and virtual sizes. */
     public static final int SECTOR = 512;
 
-    private static final int ENTRY_BITS = 3;
     private static final int SLICE_BITS = 12;
+
+    /** The sizes of an image without subclusters. */
+    public Geometry(int clusterBits, int refcountOrder) {
+        this(clusterBits, refcountOrder, false);
+    }
 
     /** Bytes of a cluster. */
     public int clusterSize() {
         return 1 << clusterBits;
     }
 
+    /** Bytes of an L2 entry. */
+    public int l2EntrySize() {
+        return 1 << entryBits();
+    }
+
+    /** Subclusters of a cluster, 1 where the format has none. */
+    public int subclusters() {
+        return extendedL2 ? Subclusters.COUNT : 1;
+    }
+
+    /** Bytes of a subcluster: the unit of what can be allocated or zero. */
+    public int subclusterSize() {
+        return clusterSize() / subclusters();
+    }
+
+    /** Where the subcluster that holds an offset begins. */
+    public long subclusterStart(long offset) {
+        return offset & -(long) subclusterSize();
+    }
+
+    /** The first subcluster border at or behind an offset. */
+    public long subclusterCeiling(long offset) {
+        return subclusterStart(offset + subclusterSize() - 1);
+    }
+
     /** Entries of one L2 table. */
     public int l2Entries() {
-        return 1 << (clusterBits - ENTRY_BITS);
+        return 1 << (clusterBits - entryBits());
     }
 
     /** Guest bytes that one L2 table maps. */
     public long l2Reach() {
-        return 1L << (2 * clusterBits - ENTRY_BITS);
+        return 1L << (2 * clusterBits - entryBits());
     }
 
     /** Bytes of a slice: what is cached of an L2 table or refcount block at once. */
@@ -36,7 +66,7 @@ public record Geometry(int clusterBits, int refcountOrder) {
 
     /** Which L1 entry maps a guest offset. */
     public int l1Index(long guest) {
-        return Math.toIntExact(guest >>> (2 * clusterBits - ENTRY_BITS));
+        return Math.toIntExact(guest >>> (2 * clusterBits - entryBits()));
     }
 
     /** Which entry of its L2 table maps a guest offset. */
@@ -76,7 +106,7 @@ public record Geometry(int clusterBits, int refcountOrder) {
 
     /** Entries that an active L1 table needs for this virtual size. */
     public int l1SizeFor(long virtualSize) {
-        return Math.toIntExact((virtualSize + l2Reach() - 1) >>> (2 * clusterBits - ENTRY_BITS));
+        return Math.toIntExact((virtualSize + l2Reach() - 1) >>> (2 * clusterBits - entryBits()));
     }
 
     /** Refcounts of one refcount block. */
@@ -101,5 +131,9 @@ public record Geometry(int clusterBits, int refcountOrder) {
 
     private int refcountsPerBlockBits() {
         return clusterBits + 3 - refcountOrder;
+    }
+
+    private int entryBits() {
+        return extendedL2 ? 4 : 3;
     }
 }

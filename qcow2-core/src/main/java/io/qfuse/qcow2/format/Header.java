@@ -62,7 +62,7 @@ public record Header(
 
     /** The sizes that follow from the header. */
     public Geometry geometry() {
-        return new Geometry(clusterBits, refcountOrder);
+        return new Geometry(clusterBits, refcountOrder, (incompatible & Features.EXTENDED_L2) != 0);
     }
 
     /** The data of an extension, where there is one of this type. */

@@ -8,6 +8,7 @@ import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.format.Header;
 import io.qfuse.qcow2.format.L1Entry;
 import io.qfuse.qcow2.format.L2Entry;
+import io.qfuse.qcow2.format.Subclusters;
 import io.qfuse.qcow2.guard.Health;
 import io.qfuse.qcow2.io.HostFile;
 import io.qfuse.qcow2.map.Mapping.Kind;
@@ -34,6 +35,7 @@ public final class ClusterMap {
     private final HostFile file;
     private final Tables tables;
     private final Geometry geometry;
+    private final EntryLayout layout;
     private final ClusterAllocator allocator;
     private final Health health;
 
@@ -48,6 +50,7 @@ public final class ClusterMap {
         this.file = file;
         this.tables = tables;
         this.geometry = geometry;
+        this.layout = new EntryLayout(geometry);
         this.allocator = allocator;
         this.health = health;
         this.l1 = new L1Location(header.l1Offset(), header.l1Size());
@@ -76,39 +79,64 @@ public final class ClusterMap {
         return Math.min(length, most);
     }
 
+    /**
+     * The run that starts in the entry at {@code within}. Only this entry's cluster is held: of those that follow, what
+     * looks wrong may be about to change, and just ends the run.
+     */
     private Mapping run(long guest, long most, Slice slice, int within, boolean tableCopied) throws IOException {
-        long entry = slice.getLong(within);
+        long descriptor = layout.descriptor(slice, within);
+        long bitmap = layout.bitmap(slice, within);
         int into = geometry.offsetInCluster(guest);
-        long length = (long) geometry.clusterSize() - into;
-        if (L2Entry.isCompressed(entry)) {
-            return new Mapping(Kind.COMPRESSED, false, entry, Math.min(length, most));
+        if (L2Entry.isCompressed(descriptor)) {
+            long rest = (long) geometry.clusterSize() - into;
+            return new Mapping(Kind.COMPRESSED, false, descriptor, Math.min(rest, most));
         }
-        Kind kind = kind(entry);
-        long host = kind == Kind.UNALLOCATED ? 0 : hostOffset(guest, entry);
-        boolean inPlace = host != 0 && L2Entry.isCopied(entry) && tableCopied;
+        long host = hostOffset(guest, descriptor);
+        requireSound(guest, host, bitmap);
+        int count = geometry.subclusters();
+        int first = into / geometry.subclusterSize();
+        int alike = Subclusters.alike(bitmap, first, count);
+        long length = (long) (first + alike) * geometry.subclusterSize() - into;
+        int at = within;
         long next = host;
-        for (int at = within + Tables.ENTRY; length < most && at < tables.sliceSize(); at += Tables.ENTRY) {
-            long following = slice.getLong(at);
+        while (length < most && first + alike == count && (at += layout.size()) < tables.sliceSize()) {
             next += host == 0 ? 0 : geometry.clusterSize();
-            if (!continues(entry, following, next)) {
+            long following = layout.bitmap(slice, at);
+            if (!continues(descriptor, layout.descriptor(slice, at), next) || !alike(bitmap, first, following)) {
                 break;
             }
-            length += geometry.clusterSize();
+            first = 0;
+            bitmap = following;
+            alike = Subclusters.alike(bitmap, 0, count);
+            length += (long) alike * geometry.subclusterSize();
         }
+        boolean inPlace = host != 0 && L2Entry.isCopied(descriptor) && tableCopied;
+        Kind kind = kind(layout.bitmap(slice, within), into / geometry.subclusterSize());
         return new Mapping(kind, inPlace, host == 0 ? 0 : host + into, Math.min(length, most));
     }
 
-    /** Whether {@code following} is of the same kind as {@code first} and lies at {@code host}. */
+    /** Whether {@code following} has the flags of {@code first} and lies at {@code host}. */
     private static boolean continues(long first, long following, long host) {
         long flags = ~L2Entry.OFFSET_MASK;
         return (first & flags) == (following & flags) && L2Entry.hostOffset(following) == host;
     }
 
-    private static Kind kind(long entry) {
-        if (L2Entry.isZero(entry)) {
+    private static boolean alike(long bitmap, int subcluster, long following) {
+        return kind(bitmap, subcluster) == kind(following, 0) && !Subclusters.contradicts(following);
+    }
+
+    private static Kind kind(long bitmap, int subcluster) {
+        if (Subclusters.isZero(bitmap, subcluster)) {
             return Kind.ZERO;
         }
-        return L2Entry.hostOffset(entry) == 0 ? Kind.UNALLOCATED : Kind.DATA;
+        return Subclusters.isAllocated(bitmap, subcluster) ? Kind.DATA : Kind.UNALLOCATED;
+    }
+
+    private void requireSound(long guest, long host, long bitmap) throws IOException {
+        if (Subclusters.contradicts(bitmap) || (host == 0 && Subclusters.anyAllocated(bitmap))) {
+            throw health.corrupt("L2 entry of guest offset 0x" + Long.toHexString(guest)
+                    + " has an impossible subcluster bitmap: 0x" + Long.toHexString(bitmap));
+        }
     }
 
     private long hostOffset(long guest, long entry) throws IOException {
@@ -135,7 +163,7 @@ public final class ClusterMap {
     }
 
     private long entryAt(long l2Table, long guest) {
-        return l2Table + (long) geometry.l2Index(guest) * Tables.ENTRY;
+        return l2Table + (long) geometry.l2Index(guest) * layout.size();
     }
 
     /**
@@ -147,9 +175,9 @@ public final class ClusterMap {
     public EntrySpan open(long guest, long most) throws IOException {
         long at = entryAt(ownTable(guest), guest);
         int within = tables.within(at);
-        long reach = (long) (tables.sliceSize() - within) / Tables.ENTRY * geometry.clusterSize();
+        long reach = (long) (tables.sliceSize() - within) / layout.size() * geometry.clusterSize();
         long clusters = geometry.clustersFor(Math.min(reach, geometry.offsetInCluster(guest) + most));
-        return new EntrySpan(tables, tables.pin(at, Rank.L2), within, (int) clusters);
+        return new EntrySpan(tables, layout, tables.pin(at, Rank.L2), within, (int) clusters);
     }
 
     /** The L2 table of {@code guest}, made if there is none and copied if others refer to it too. */

@@ -10,12 +10,14 @@ import io.qfuse.qcow2.table.Tables;
 public final class EntrySpan implements AutoCloseable {
 
     private final Tables tables;
+    private final EntryLayout layout;
     private final Slice slice;
     private final int within;
     private final int clusters;
 
-    EntrySpan(Tables tables, Slice slice, int within, int clusters) {
+    EntrySpan(Tables tables, EntryLayout layout, Slice slice, int within, int clusters) {
         this.tables = tables;
+        this.layout = layout;
         this.slice = slice;
         this.within = within;
         this.clusters = clusters;
@@ -26,14 +28,23 @@ public final class EntrySpan implements AutoCloseable {
         return clusters;
     }
 
-    /** The entry of the span's cluster number {@code index}. */
-    public long get(int index) {
-        return slice.getLong(within + index * Tables.ENTRY);
+    /** The descriptor of the span's cluster number {@code index}: its entry without what the bitmap says. */
+    public long descriptor(int index) {
+        return layout.descriptor(slice, at(index));
+    }
+
+    /** What the span's cluster number {@code index} says of its subclusters. */
+    public long bitmap(int index) {
+        return layout.bitmap(slice, at(index));
     }
 
     /** Changes an entry. */
-    public void set(int index, long entry) {
-        slice.setLong(within + index * Tables.ENTRY, entry);
+    public void set(int index, long descriptor, long bitmap) {
+        layout.set(slice, at(index), descriptor, bitmap);
+    }
+
+    private int at(int index) {
+        return within + index * layout.size();
     }
 
     @Override

@@ -1,7 +1,7 @@
 package io.qfuse.qcow2.map;
 
 /**
- * Where a run of guest bytes is, within one image.
+ * Where a run of guest bytes is, within one image; runs end at subclusters.
  *
  * @param kind what the tables say of all of it
  * @param inPlace whether the host clusters belong to this run alone, so that they may be written
@@ -12,7 +12,10 @@ public record Mapping(Kind kind, boolean inPlace, long host, long length) {
 
     /** What the tables say of a run. */
     public enum Kind {
-        /** Nothing: the backing layer shows through, or zeroes. */
+        /**
+         * Nothing: the backing layer shows through, or zeroes. Other subclusters of the same cluster may have given it a
+         * host cluster.
+         */
         UNALLOCATED,
         /** Zeroes; host clusters may be reserved, and hold junk. */
         ZERO,

@@ -22,11 +22,6 @@ final class FeaturesTest {
                 false,
                 Kind.UNSUPPORTED,
                 "external data files are not supported (incompatible feature bit 2)");
-        assertRefused(
-                header(16, 0),
-                false,
-                Kind.UNSUPPORTED,
-                "extended L2 entries are not supported (incompatible feature bit 4)");
         assertRefused(header(0, 1), false, Kind.UNSUPPORTED, "legacy AES encryption is not supported (crypt_method 1)");
         assertRefused(header(0, 2), false, Kind.UNSUPPORTED, "LUKS encryption is not supported (crypt_method 2)");
     }

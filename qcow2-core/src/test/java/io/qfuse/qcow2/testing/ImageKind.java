@@ -1,9 +1,11 @@
 package io.qfuse.qcow2.testing;
 
+import io.qfuse.qcow2.format.Features;
 import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.format.Header;
 import io.qfuse.qcow2.format.HeaderCodec;
 import io.qfuse.qcow2.format.HeaderExtension;
+import io.qfuse.qcow2.format.Limits;
 import io.qfuse.qcow2.format.RefcountWidth;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -19,15 +21,24 @@ import java.util.List;
  * @param clusterBits log2 of the cluster size
  * @param refcountOrder log2 of the refcount width
  * @param backed whether a raw file lies below, a bit shorter than the image
+ * @param extendedL2 whether clusters have subclusters
  */
-public record ImageKind(int version, int clusterBits, int refcountOrder, boolean backed) {
+public record ImageKind(int version, int clusterBits, int refcountOrder, boolean backed, boolean extendedL2) {
+
+    /** A kind without subclusters. */
+    public ImageKind(int version, int clusterBits, int refcountOrder, boolean backed) {
+        this(version, clusterBits, refcountOrder, backed, false);
+    }
 
     /** Every combination that differs in what the core does, each small. */
     public static List<ImageKind> matrix() {
         List<ImageKind> kinds = new ArrayList<>();
         for (boolean backed : new boolean[] {false, true}) {
-            for (int clusterBits : new int[] {9, 12, 16, 21}) {
+            for (int clusterBits : new int[] {9, 12, 14, 16, 21}) {
                 kinds.add(new ImageKind(2, clusterBits, 4, backed));
+                if (clusterBits >= Limits.MIN_EXTENDED_L2_CLUSTER_BITS) {
+                    kinds.add(new ImageKind(3, clusterBits, 4, backed, true));
+                }
                 for (int refcountOrder : new int[] {0, 1, 3, 4, 6}) {
                     kinds.add(new ImageKind(3, clusterBits, refcountOrder, backed));
                 }
@@ -43,7 +54,7 @@ public record ImageKind(int version, int clusterBits, int refcountOrder, boolean
 
     /** A fresh image of this kind; nothing in it is allocated. */
     public MemoryHostFile create(long size) {
-        Geometry geometry = new Geometry(clusterBits, refcountOrder);
+        Geometry geometry = new Geometry(clusterBits, refcountOrder, extendedL2);
         int l1Entries = geometry.l1SizeFor(size);
         long l1Clusters = geometry.clustersFor(8L * l1Entries);
         long cluster = geometry.clusterSize();
@@ -58,7 +69,7 @@ public record ImageKind(int version, int clusterBits, int refcountOrder, boolean
                 1,
                 0,
                 0,
-                0,
+                extendedL2 ? Features.EXTENDED_L2 : 0,
                 0,
                 0,
                 refcountOrder,
