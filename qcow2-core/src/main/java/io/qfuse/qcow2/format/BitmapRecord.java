@@ -4,6 +4,7 @@ import static io.qfuse.qcow2.format.FieldReader.malformed;
 
 import io.qfuse.qcow2.Qcow2Exception;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
 /**
@@ -57,7 +58,7 @@ public record BitmapRecord(long tableOffset, long tableSize, int flags, int gran
                 Integer.toUnsignedLong(in.getInt(8)),
                 in.getInt(12),
                 entry[17] & 0xff,
-                HeaderCodec.text("a bitmap's name", ByteBuffer.wrap(entry, (int) nameAt, nameLength(in)), path));
+                new String(entry, (int) nameAt, nameLength(in), StandardCharsets.UTF_8));
     }
 
     /** Whether the image is marked as having this flag. */

@@ -4,6 +4,7 @@ import static io.qfuse.qcow2.format.FieldReader.malformed;
 
 import io.qfuse.qcow2.Qcow2Exception;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
 /**
@@ -41,6 +42,8 @@ public record SnapshotRecord(
 
     /** Bytes of the part that every entry has. */
     public static final int FIXED_LENGTH = 40;
+    /** A field that the entry does not have. */
+    public static final long NOT_STORED = -1;
 
     /**
      * The length of an entry.
@@ -72,14 +75,19 @@ public record SnapshotRecord(
         return new SnapshotRecord(
                 in.getLong(0),
                 Integer.toUnsignedLong(in.getInt(8)),
-                HeaderCodec.text("a snapshot's id", ByteBuffer.wrap(entry, idAt, idLength(in)), path),
-                HeaderCodec.text("a snapshot's name", ByteBuffer.wrap(entry, nameAt, nameLength(in)), path),
+                text(entry, idAt, idLength(in)),
+                text(entry, nameAt, nameLength(in)),
                 Integer.toUnsignedLong(in.getInt(16)),
                 Integer.toUnsignedLong(in.getInt(20)),
                 in.getLong(24),
                 extra >= 8 ? in.getLong(40) : Integer.toUnsignedLong(in.getInt(32)),
-                extra >= 16 ? in.getLong(48) : -1,
-                extra >= 24 ? in.getLong(56) : -1);
+                extra >= 16 ? in.getLong(48) : NOT_STORED,
+                extra >= 24 ? in.getLong(56) : NOT_STORED);
+    }
+
+    /** What is no UTF-8 is shown by replacement characters: an odd name is no reason to refuse an image. */
+    private static String text(byte[] entry, int offset, int length) {
+        return new String(entry, offset, length, StandardCharsets.UTF_8);
     }
 
     private static int idLength(ByteBuffer in) {

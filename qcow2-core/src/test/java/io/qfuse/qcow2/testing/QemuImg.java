@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Runs qemu-img, for tests tagged {@code system}. */
+/** Runs qemu-img and qemu-io, for tests tagged {@code system}. */
 public final class QemuImg {
 
     /**
@@ -19,6 +19,8 @@ public final class QemuImg {
      * @param output what qemu-img said, for the message of a failing test
      */
     public record Check(int exit, int corruptions, int leaks, String output) {}
+
+    private static final int KEPT = 32 << 10;
 
     private QemuImg() {}
 
@@ -39,6 +41,20 @@ public final class QemuImg {
         return new Check(exit, number(output, "corruptions"), number(output, "leaks"), output.toString());
     }
 
+    /** Runs commands of qemu-io on an image; all have to succeed. */
+    public static void io(Object image, String... commands) {
+        List<String> command = new ArrayList<>(List.of("qemu-io", "-f", "qcow2"));
+        for (String one : commands) {
+            command.add("-c");
+            command.add(one);
+        }
+        command.add(image.toString());
+        StringBuilder output = new StringBuilder();
+        if (run(output, command) != 0 || output.indexOf("failed") >= 0) {
+            throw new AssertionError("failed: " + command + ": " + output);
+        }
+    }
+
     private static int number(CharSequence json, String field) {
         Matcher matcher = Pattern.compile("\"" + field + "\": (\\d+)").matcher(json);
         return matcher.find() ? Integer.parseInt(matcher.group(1)) : 0;
@@ -49,11 +65,21 @@ public final class QemuImg {
         for (Object word : words) {
             command.add(word.toString());
         }
+        return run(output, command);
+    }
+
+    private static int run(StringBuilder output, List<String> command) {
         try {
             Process process =
                     new ProcessBuilder(command).redirectErrorStream(true).start();
             process.getOutputStream().close();
-            output.append(new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8));
+            byte[] piece = process.getInputStream().readNBytes(KEPT);
+            while (piece.length > 0) {
+                // A check of a badly damaged image may complain for gigabytes; what counts comes last.
+                output.append(new String(piece, StandardCharsets.UTF_8));
+                output.delete(0, Math.max(0, output.length() - KEPT));
+                piece = process.getInputStream().readNBytes(KEPT);
+            }
             return process.waitFor();
         } catch (IOException | InterruptedException e) {
             throw new AssertionError("cannot run " + command, e);

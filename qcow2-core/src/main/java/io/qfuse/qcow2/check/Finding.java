@@ -1,0 +1,165 @@
+package io.qfuse.qcow2.check;
+
+/** One thing that is wrong with an image. */
+public sealed interface Finding {
+
+    /** How bad a finding is. */
+    enum Severity {
+        /** Host space is lost; no data are in danger. */
+        LEAK,
+        /** Data are damaged, or will be by the next write. */
+        CORRUPTION
+    }
+
+    /** What is wrong, in one sentence without the image's name. */
+    String sentence();
+
+    /** How bad it is. */
+    default Severity severity() {
+        return Severity.CORRUPTION;
+    }
+
+    /**
+     * More counted than there are references.
+     *
+     * @param offset the cluster
+     * @param refcount what is stored
+     * @param references what was found
+     */
+    record Leak(long offset, long refcount, long references) implements Finding {
+        @Override
+        public Severity severity() {
+            return Severity.LEAK;
+        }
+
+        @Override
+        public String sentence() {
+            return "leaked cluster at " + hex(offset) + ": refcount " + refcount + ", references " + references;
+        }
+    }
+
+    /**
+     * More references than are counted: the cluster may be given away while in use.
+     *
+     * @param offset the cluster
+     * @param refcount what is stored
+     * @param references what was found
+     */
+    record RefcountTooLow(long offset, long refcount, long references) implements Finding {
+        @Override
+        public String sentence() {
+            return "cluster at " + hex(offset) + ": refcount " + refcount + ", but references " + references;
+        }
+    }
+
+    /**
+     * An entry's COPIED flag does not say whether the refcount is exactly 1.
+     *
+     * @param what where the entry is
+     * @param entry the entry
+     * @param refcount what is stored for the cluster that it names
+     */
+    record CopiedWrong(String what, long entry, long refcount) implements Finding {
+        @Override
+        public String sentence() {
+            return what + " is " + hex(entry) + ": COPIED is " + (entry < 0 ? "set" : "clear")
+                    + ", but the refcount is " + refcount;
+        }
+    }
+
+    /**
+     * An entry has bits set that mean nothing.
+     *
+     * @param what where the entry is
+     * @param entry the entry
+     */
+    record ReservedBits(String what, long entry) implements Finding {
+        @Override
+        public String sentence() {
+            return what + " is " + hex(entry) + ": reserved bits are set";
+        }
+    }
+
+    /**
+     * Something that fills clusters does not begin at the start of one.
+     *
+     * @param what what it is
+     * @param offset where it begins
+     */
+    record Unaligned(String what, long offset) implements Finding {
+        @Override
+        public String sentence() {
+            return what + " begins at " + hex(offset) + ", not at the start of a cluster";
+        }
+    }
+
+    /**
+     * Something lies behind the end of the file.
+     *
+     * @param what what it is
+     * @param offset where it begins
+     * @param length its bytes
+     */
+    record OutsideFile(String what, long offset, long length) implements Finding {
+        @Override
+        public String sentence() {
+            return what + " of " + length + " bytes at " + hex(offset) + " lies behind the end of the file";
+        }
+    }
+
+    /**
+     * More references than a refcount of the image's width can count.
+     *
+     * @param offset the cluster
+     * @param most the largest refcount
+     */
+    record TooManyReferences(long offset, long most) implements Finding {
+        @Override
+        public String sentence() {
+            return "cluster at " + hex(offset) + " has more references than a refcount can count, " + most;
+        }
+    }
+
+    /**
+     * A refcount block that something else uses as well.
+     *
+     * @param offset the block
+     * @param references what was found so far
+     */
+    record SharedRefcountBlock(long offset, long references) implements Finding {
+        @Override
+        public String sentence() {
+            return "refcount block at " + hex(offset) + " has " + references + " references instead of 1";
+        }
+    }
+
+    /**
+     * An entry contradicts itself.
+     *
+     * @param what where the entry is
+     * @param entry the entry
+     * @param why how
+     */
+    record InvalidEntry(String what, long entry, String why) implements Finding {
+        @Override
+        public String sentence() {
+            return what + " is " + hex(entry) + ": " + why;
+        }
+    }
+
+    /**
+     * A table that breaks the format; its references may not be known.
+     *
+     * @param why what is wrong with it
+     */
+    record BrokenTable(String why) implements Finding {
+        @Override
+        public String sentence() {
+            return why;
+        }
+    }
+
+    private static String hex(long value) {
+        return "0x" + Long.toHexString(value);
+    }
+}
