@@ -2,7 +2,6 @@ package io.qfuse.fuse;
 
 import io.qfuse.qcow2.Disk;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -17,7 +16,7 @@ import java.util.Map;
  * given by its native address and must live for the call. All methods may be called by any number of threads at once;
  * {@link #read} and {@link #write} allocate nothing.
  */
-public final class ImageFileSystem {
+public final class ImageFileSystem implements AutoCloseable {
 
     /** The number of the root. */
     public static final long ROOT = 1;
@@ -167,18 +166,9 @@ public final class ImageFileSystem {
         for (ImageNode image : images) {
             long size = image.disk().size();
             capacity += size;
-            free += Math.max(0, Math.min(hostSpace(image), size - image.allocated()));
+            free += Math.max(0, Math.min(image.host().available(), size - image.allocated()));
         }
         return new Statistics(capacity, free, images.size() + (overFile ? 0 : 1));
-    }
-
-    /** The room on the image's host file system; without bound where the image was renamed since. */
-    private static long hostSpace(ImageNode image) {
-        try {
-            return Files.getFileStore(image.image().image()).getUsableSpace();
-        } catch (IOException e) {
-            return Long.MAX_VALUE;
-        }
     }
 
     private long firstImage() {
@@ -203,5 +193,11 @@ public final class ImageFileSystem {
         throw isDirectory(node)
                 ? new ErrnoException(Errno.EISDIR, "the root")
                 : new ErrnoException(Errno.ENOENT, "node " + node);
+    }
+
+    /** Lets go of the host's file systems; the disks stay open. No other method may be called any more. */
+    @Override
+    public void close() {
+        images.forEach(image -> image.host().close());
     }
 }

@@ -18,6 +18,7 @@ final class ImageNode {
     private final long number;
     private final ServedImage image;
     private final Disk disk;
+    private final HostSpace host;
 
     private volatile int permissions;
     private volatile int uid;
@@ -30,13 +31,15 @@ final class ImageNode {
         this.number = number;
         this.image = image;
         this.disk = image.disk();
+        this.host = HostSpace.of(image.image());
         this.permissions = disk.writable() ? initial.file() : initial.file() & ~WRITE_BITS;
         this.uid = initial.uid();
         this.gid = initial.gid();
     }
 
-    ServedImage image() {
-        return image;
+    /** The file system below the image. */
+    HostSpace host() {
+        return host;
     }
 
     Disk disk() {

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Disks that are mounted and served by this process. Safe for use by many threads.
@@ -23,6 +24,12 @@ public final class Mount implements AutoCloseable {
     private final TransportSession session;
     private final ImageFileSystem files;
     private final String hint;
+
+    /** Whether the last flush has been done; guarded by this. */
+    private boolean finished;
+
+    /** Why the last flush failed, if it did; guarded by this. */
+    private @Nullable IOException lastFlush;
 
     private Mount(Path mountPoint, String device, TransportSession session, ImageFileSystem files, String hint) {
         this.mountPoint = mountPoint;
@@ -49,12 +56,22 @@ public final class Mount implements AutoCloseable {
         var files = Files.isRegularFile(place)
                 ? ImageFileSystem.file(images.get(0), permissions)
                 : ImageFileSystem.directory(images, permissions);
+        try {
+            return serve(files, place, options.withFsName(options.sourceFor(images.get(0))), transport);
+        } catch (IOException | RuntimeException | Error e) {
+            files.close();
+            throw e;
+        }
+    }
+
+    private static Mount serve(ImageFileSystem files, Path place, MountOptions options, Transport transport)
+            throws IOException {
         boolean allowOther = allowsOther(options.allowOther());
         String hint = allowOther || options.allowOther() == AllowOther.OFF
                 ? ""
                 : "only this user, not even root, can use " + place + "; for others, put user_allow_other into "
                         + FuseConfiguration.FILE;
-        var session = start(files, place, options.sourceFor(images.get(0)), options, allowOther, transport);
+        var session = start(files, place, options, allowOther, transport);
         String device =
                 MountTable.read().at(place).map(MountTable.Entry::device).orElse("");
         if (transport == Transport.KERNEL) {
@@ -72,16 +89,11 @@ public final class Mount implements AutoCloseable {
     }
 
     private static TransportSession start(
-            ImageFileSystem files,
-            Path place,
-            String source,
-            MountOptions options,
-            boolean allowOther,
-            Transport transport)
+            ImageFileSystem files, Path place, MountOptions options, boolean allowOther, Transport transport)
             throws IOException {
         return switch (transport) {
-            case KERNEL -> KernelTransport.serve(files, place, source, options, allowOther);
-            case JNR_FUSE -> Libfuse2Transport.serve(files, place, source, options, allowOther);
+            case KERNEL -> KernelTransport.serve(files, place, options.fsName(), options, allowOther);
+            case JNR_FUSE -> Libfuse2Transport.serve(files, place, options.fsName(), options, allowOther);
         };
     }
 
@@ -111,7 +123,26 @@ public final class Mount implements AutoCloseable {
     /** Returns when the mount is gone and everything written to it is durable. */
     public void awaitUnmount() throws IOException, InterruptedException {
         session.awaitUnmount();
-        files.sync(ImageFileSystem.ROOT);
+        finish();
+    }
+
+    /**
+     * Flushes once: whoever comes second waits for it and hears the same, and does not touch disks that their owner may have
+     * closed since.
+     */
+    private synchronized void finish() throws IOException {
+        if (!finished) {
+            finished = true;
+            try {
+                files.sync(ImageFileSystem.ROOT);
+            } catch (IOException e) {
+                lastFlush = e;
+            }
+            files.close();
+        }
+        if (lastFlush != null) {
+            throw lastFlush;
+        }
     }
 
     /** Unmounts; fails, and changes nothing, where somebody uses the mount. Harmless when it is gone already. */
@@ -138,14 +169,15 @@ public final class Mount implements AutoCloseable {
             KernelMount.detach(mountPoint);
             ended = KernelMount.cutOff(device);
         }
-        if (ended) {
-            try {
-                session.awaitUnmount();
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-            }
+        if (!ended) {
+            files.sync(ImageFileSystem.ROOT);
+            return;
         }
-        files.sync(ImageFileSystem.ROOT);
+        try {
+            awaitUnmount();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     /** Somebody may have unmounted it, or mounted something else above it, which is not ours to touch. */

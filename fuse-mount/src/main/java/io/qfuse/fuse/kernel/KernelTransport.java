@@ -26,7 +26,12 @@ public final class KernelTransport implements TransportSession {
             throws IOException {
         int device = KernelMount.mount(mountPoint, source, options, allowOther, Protocol.MAX_IO);
         var session = new FuseSession(device, files);
-        session.start(options.workerCount());
+        try {
+            session.start(options.workerCount());
+        } catch (IOException | RuntimeException | Error e) {
+            KernelMount.detach(mountPoint);
+            throw e;
+        }
         return new KernelTransport(session);
     }
 
