@@ -13,17 +13,16 @@ import java.nio.LongBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What a power loss at any moment leaves: leaks at worst, and every flushed byte. */
-@Tag("system")
 final class PowerLossTest {
 
     private static final int OPERATIONS = 40;
-    private static final int STATES = 60;
+    private static final int STATES = 50;
+    private static final int SEEDS = Boolean.getBoolean("qfuse.long") ? 20 : 1;
     private static final int SIZE = 1 << 20;
 
     static List<ImageKind> kinds() {
@@ -36,7 +35,7 @@ final class PowerLossTest {
     @ParameterizedTest
     @MethodSource("kinds")
     void a_power_loss_at_any_moment_leaves_leaks_at_worst_and_all_that_was_flushed(ImageKind kind) throws IOException {
-        for (long seed = 1; seed <= 2; seed++) {
+        for (long seed = 1; seed <= SEEDS; seed++) {
             History history = new History(kind, seed);
             Random random = new Random(seed);
             for (int i = 0; i < OPERATIONS; i++) {

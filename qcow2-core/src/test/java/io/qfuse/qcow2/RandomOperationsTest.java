@@ -4,14 +4,13 @@ import io.qfuse.qcow2.testing.ImageKind;
 import java.io.IOException;
 import java.util.List;
 import java.util.Random;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-@Tag("system")
 final class RandomOperationsTest {
 
     private static final int OPERATIONS = 120;
+    private static final int SEEDS = Boolean.getBoolean("qfuse.long") ? 40 : 1;
 
     static List<ImageKind> kinds() {
         return ImageKind.matrix();
@@ -20,7 +19,7 @@ final class RandomOperationsTest {
     @ParameterizedTest
     @MethodSource("kinds")
     void any_operations_leave_what_a_plain_array_holds_and_a_clean_image(ImageKind kind) throws IOException {
-        for (int seed = 1; seed <= 2; seed++) {
+        for (int seed = 1; seed <= SEEDS; seed++) {
             run(kind, seed);
         }
     }
