@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
  * @param version 2 or 3
  * @param refcountBits width of a refcount in bits, a power of two from 1 to 64
  * @param lazyRefcounts whether writers may postpone refcount updates; qfuse keeps the mark and does not do it
+ * @param extendedL2 whether each cluster has 32 subclusters; version 3 with clusters of at least 16 KiB only
  * @param compression how clusters are compressed that are to be
  * @param preallocation what is allocated beforehand
  * @param backing what lies below, or null for nothing
@@ -22,6 +23,7 @@ public record CreateOptions(
         int version,
         int refcountBits,
         boolean lazyRefcounts,
+        boolean extendedL2,
         Compression compression,
         Preallocation preallocation,
         @Nullable Backing backing,
@@ -56,7 +58,7 @@ public record CreateOptions(
 
     /** An image of version 3 with 64 KiB clusters and 16-bit refcounts, that replaces nothing. */
     public static CreateOptions ofSize(long size) {
-        return new CreateOptions(size, 1 << 16, 3, 16, false, Compression.ZLIB, Preallocation.OFF, null, false);
+        return new CreateOptions(size, 1 << 16, 3, 16, false, false, Compression.ZLIB, Preallocation.OFF, null, false);
     }
 
     /**
@@ -77,6 +79,7 @@ public record CreateOptions(
                 version,
                 refcountBits,
                 lazyRefcounts,
+                extendedL2,
                 compression,
                 preallocation,
                 backing,
@@ -91,6 +94,7 @@ public record CreateOptions(
                 version,
                 refcountBits,
                 lazyRefcounts,
+                extendedL2,
                 compression,
                 preallocation,
                 new Backing(file, format),
@@ -100,6 +104,15 @@ public record CreateOptions(
     /** The same, replacing what is there or not. */
     public CreateOptions withOverwrite(boolean replace) {
         return new CreateOptions(
-                size, clusterSize, version, refcountBits, lazyRefcounts, compression, preallocation, backing, replace);
+                size,
+                clusterSize,
+                version,
+                refcountBits,
+                lazyRefcounts,
+                extendedL2,
+                compression,
+                preallocation,
+                backing,
+                replace);
     }
 }

@@ -15,8 +15,7 @@ import org.jspecify.annotations.Nullable;
 final class CreateOptionsParser {
 
     /** Known to qemu-img, not built here: refused by name unless switched off. */
-    private static final Set<String> NOT_SUPPORTED =
-            Set.of("extended_l2", "encryption", "data_file", "data_file_raw", "nocow");
+    private static final Set<String> NOT_SUPPORTED = Set.of("encryption", "data_file", "data_file_raw", "nocow");
 
     private final Map<String, String> values = new LinkedHashMap<>();
 
@@ -37,12 +36,17 @@ final class CreateOptionsParser {
                 version(),
                 refcountBits(),
                 flag("lazy_refcounts"),
+                flag("extended_l2"),
                 compression(),
                 preallocation(),
                 backing(),
                 false);
         refuseTheRest();
         requireVersion3For(options);
+        if (options.extendedL2() && options.clusterSize() < 1 << Limits.MIN_EXTENDED_L2_CLUSTER_BITS) {
+            throw new IllegalArgumentException("extended_l2=on is not possible with cluster_size="
+                    + options.clusterSize() + ": it must be at least 16k");
+        }
         return options;
     }
 
@@ -172,6 +176,9 @@ final class CreateOptionsParser {
         }
         if (options.lazyRefcounts()) {
             throw new IllegalArgumentException("lazy_refcounts=on is not possible with compat=0.10");
+        }
+        if (options.extendedL2()) {
+            throw new IllegalArgumentException("extended_l2=on is not possible with compat=0.10");
         }
         if (options.compression() == Compression.ZSTD) {
             throw new IllegalArgumentException("compression_type=zstd is not possible with compat=0.10");

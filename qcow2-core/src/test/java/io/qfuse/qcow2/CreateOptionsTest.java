@@ -22,19 +22,20 @@ final class CreateOptionsTest {
     void every_option_is_read_whether_in_one_word_or_in_several() {
         CreateOptions expected = new CreateOptions(
                 1 << 20,
-                512,
+                16384,
                 3,
                 64,
+                true,
                 true,
                 Compression.ZSTD,
                 Preallocation.METADATA,
                 new Backing("a,b=c.img", "raw"),
                 false);
         assertThat(CreateOptions.parse(List.of(
-                        "size=1M,cluster_size=512,compat=v3,refcount_bits=64,lazy_refcounts=on",
+                        "size=1M,cluster_size=16k,compat=v3,refcount_bits=64,lazy_refcounts=on",
                         "compression_type=zstd",
                         "preallocation=metadata,backing_file=a,,b=c.img,backing_fmt=raw",
-                        "extended_l2=off")))
+                        "extended_l2=on,encryption=off")))
                 .isEqualTo(expected);
     }
 
@@ -55,7 +56,8 @@ final class CreateOptionsTest {
             compression_type=lz4    | compression_type=lz4 is not possible: it must be zlib or zstd
             lazy_refcounts=yes      | lazy_refcounts=yes is not possible: it must be on or off
             preallocation=full      | preallocation=full is not supported: use off or metadata
-            extended_l2=on          | extended_l2=on is not supported
+            extended_l2=on,cluster_size=8k | extended_l2=on is not possible with cluster_size=8192: it must be at least 16k
+            compat=v2,extended_l2=on | extended_l2=on is not possible with compat=0.10
             encrypt.format=luks     | encrypt.format=luks is not supported
             data_file=x             | data_file=x is not supported
             backing_file=x          | backing_file=x is given without backing_fmt: say whether it is qcow2 or raw

@@ -16,6 +16,7 @@ import io.qfuse.qcow2.format.L1Entry;
 import io.qfuse.qcow2.format.L2Entry;
 import io.qfuse.qcow2.format.Limits;
 import io.qfuse.qcow2.format.RefcountWidth;
+import io.qfuse.qcow2.format.Subclusters;
 import io.qfuse.qcow2.io.HostFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -32,6 +33,9 @@ import java.util.List;
 public final class NewImage {
 
     private static final int ENTRY = 8;
+
+    /** A table, or several of one kind behind each other, with {@code count} entries in use. */
+    private record Table(long offset, long count, int entrySize, long flags) {}
 
     private final Geometry geometry;
     private final Layout layout;
@@ -53,7 +57,8 @@ public final class NewImage {
     public static NewImage plan(CreateOptions options, Path path) throws Qcow2Exception {
         Geometry geometry = new Geometry(
                 Integer.numberOfTrailingZeros(options.clusterSize()),
-                Integer.numberOfTrailingZeros(options.refcountBits()));
+                Integer.numberOfTrailingZeros(options.refcountBits()),
+                options.extendedL2());
         long most = Limits.MAX_L1_SIZE * geometry.l2Reach();
         if (options.size() > most) {
             throw new Qcow2Exception(
@@ -86,10 +91,13 @@ public final class NewImage {
      */
     public void writeTo(HostFile file) throws IOException {
         file.truncate(geometry.clusterOffset(layout.clusters()));
-        writeOffsets(file, layout.tableOffset(), layout.blocks(), layout.blocksOffset(), 0);
+        Table refcounts = new Table(layout.tableOffset(), layout.blocks(), ENTRY, 0);
+        Table l1 = new Table(layout.l1Offset(), layout.l2Tables(), ENTRY, L1Entry.COPIED);
+        Table l2 = new Table(layout.l2Offset(), layout.dataClusters(), geometry.l2EntrySize(), L2Entry.COPIED);
+        writeTable(file, refcounts, layout.blocksOffset());
         writeBlocks(file);
-        writeOffsets(file, layout.l1Offset(), layout.l2Tables(), layout.l2Offset(), L1Entry.COPIED);
-        writeOffsets(file, layout.l2Offset(), layout.dataClusters(), layout.dataOffset(), L2Entry.COPIED);
+        writeTable(file, l1, layout.l2Offset());
+        writeTable(file, l2, layout.dataOffset());
         file.sync();
         file.write(0, firstCluster, 0, firstCluster.length);
         file.sync();
@@ -112,17 +120,20 @@ public final class NewImage {
         }
     }
 
-    /** Writes a table of {@code count} entries that name one cluster after another; the rest of it stays zeroes. */
-    private void writeOffsets(HostFile file, long table, long count, long firstCluster, long flags) throws IOException {
+    /** Writes the entries of a table, which name one cluster after another; the rest of the table stays zeroes. */
+    private void writeTable(HostFile file, Table table, long firstCluster) throws IOException {
         ByteBuffer cluster = ByteBuffer.allocate(geometry.clusterSize());
         long done = 0;
-        while (done < count) {
-            int entries = (int) Math.min(count - done, geometry.clusterSize() / ENTRY);
+        while (done < table.count) {
+            int entries = (int) Math.min(table.count - done, geometry.clusterSize() / table.entrySize);
             cluster.clear();
             for (int i = 0; i < entries; i++) {
-                cluster.putLong((firstCluster + geometry.clusterOffset(done + i)) | flags);
+                cluster.putLong((firstCluster + geometry.clusterOffset(done + i)) | table.flags);
+                if (table.entrySize > ENTRY) {
+                    cluster.putLong(Subclusters.allocated(0, Subclusters.COUNT));
+                }
             }
-            file.write(table + done * ENTRY, cluster.array(), 0, cluster.position());
+            file.write(table.offset + done * table.entrySize, cluster.array(), 0, cluster.position());
             done += entries;
         }
     }
@@ -146,7 +157,7 @@ public final class NewImage {
                 (int) layout.tableClusters(),
                 0,
                 0,
-                zstd ? Features.COMPRESSION_TYPE : 0,
+                (zstd ? Features.COMPRESSION_TYPE : 0) | (options.extendedL2() ? Features.EXTENDED_L2 : 0),
                 options.lazyRefcounts() ? Features.LAZY_REFCOUNTS : 0,
                 0,
                 geometry.refcountOrder(),

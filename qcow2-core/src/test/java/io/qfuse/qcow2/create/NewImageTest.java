@@ -40,6 +40,7 @@ final class NewImageTest {
                                 v2 ? 2 : 3,
                                 refcountBits,
                                 !v2 && number % 2 == 0,
+                                !v2 && clusterBits >= 14 && number % 3 == 0,
                                 !v2 && number % 5 == 0 ? Compression.ZSTD : Compression.ZLIB,
                                 preallocation,
                                 null,
@@ -60,6 +61,7 @@ final class NewImageTest {
         assertThat(1 << header.refcountOrder()).isEqualTo(options.refcountBits());
         assertThat(header.version()).isEqualTo(options.version());
         assertThat(header.compressionType()).isEqualTo(options.compression() == Compression.ZSTD ? 1 : 0);
+        assertThat(header.geometry().extendedL2()).isEqualTo(options.extendedL2());
         assertThat(header.compatible()).isEqualTo(options.lazyRefcounts() ? 1 : 0);
         assertThat(header.extension(HeaderExtension.FEATURE_NAMES).isPresent()).isEqualTo(options.version() == 3);
     }
@@ -80,7 +82,7 @@ final class NewImageTest {
     @Test
     void feature_names_give_way_to_the_backing_name_in_small_clusters() throws IOException {
         CreateOptions options =
-                new CreateOptions(512, 512, 3, 16, false, Compression.ZLIB, Preallocation.OFF, null, false);
+                new CreateOptions(512, 512, 3, 16, false, false, Compression.ZLIB, Preallocation.OFF, null, false);
         String name = "x".repeat(300);
         Header header = HeaderReader.read(write(options.withBacking(name, "raw")));
         assertThat(header.backingFile()).isEqualTo(name);
@@ -91,22 +93,22 @@ final class NewImageTest {
     @ValueSource(longs = {137_438_953_473L, Long.MAX_VALUE})
     void a_size_that_no_l1_table_covers_is_refused(long size) {
         CreateOptions options =
-                new CreateOptions(size, 512, 3, 16, false, Compression.ZLIB, Preallocation.OFF, null, false);
+                new CreateOptions(size, 512, 3, 16, false, false, Compression.ZLIB, Preallocation.OFF, null, false);
         assertThatThrownBy(() -> NewImage.plan(options, PATH))
                 .hasMessage("new.qcow2: size is " + size + ", but clusters of 512 bytes allow at most 137438953472");
     }
 
     @Test
     void a_preallocation_that_no_refcount_table_covers_is_refused() {
-        CreateOptions options =
-                new CreateOptions(1L << 37, 512, 3, 64, false, Compression.ZLIB, Preallocation.METADATA, null, false);
+        CreateOptions options = new CreateOptions(
+                1L << 37, 512, 3, 64, false, false, Compression.ZLIB, Preallocation.METADATA, null, false);
         assertThatThrownBy(() -> NewImage.plan(options, PATH)).hasMessageContaining("too much to preallocate");
     }
 
     @Test
     void preallocation_over_a_backing_file_is_refused() {
         CreateOptions options =
-                new CreateOptions(512, 512, 3, 64, false, Compression.ZLIB, Preallocation.METADATA, null, false);
+                new CreateOptions(512, 512, 3, 64, false, false, Compression.ZLIB, Preallocation.METADATA, null, false);
         assertThatThrownBy(() -> NewImage.plan(options.withBacking("x", "raw"), PATH))
                 .hasMessage("new.qcow2: preallocation would hide the backing file: give only one of them");
     }
