@@ -73,8 +73,7 @@ final class Qcow2Image implements Disk {
         ClusterMap map = new ClusterMap(file, tables, geometry, allocator, health, header);
         this.checkpoint = new Checkpoint(file, tables, allocator, map, health, header);
         this.decompressors = DecompressorPool.of(header.compressionType());
-        CompressedClusters compressed =
-                new CompressedClusters(file, geometry, decompressors, health, caches.decompressed());
+        CompressedClusters compressed = new CompressedClusters(file, geometry, decompressors, caches.decompressed());
         ImageParts parts = new ImageParts(
                 header.version(),
                 geometry,
@@ -133,8 +132,9 @@ final class Qcow2Image implements Disk {
 
     @Override
     public Extent nextExtent(long offset) throws IOException {
-        requireInside(offset, 1);
-        return reader.nextExtent(offset, size() - offset);
+        long end = size(); // once: a disk that shrinks meanwhile must not make the run negative
+        requireInside(offset, 1, end);
+        return reader.nextExtent(offset, end - offset);
     }
 
     @Override
@@ -149,9 +149,7 @@ final class Qcow2Image implements Disk {
     public void writeZeroes(long offset, long length, boolean unmap) throws IOException {
         requireInside(offset, length);
         health.requireWritable();
-        long end = offset + length;
-        // Nobody sees the rest of the disk's last cluster: it may be zero as a whole.
-        zeroes.zero(offset, (end == size() ? geometry.clusterCeiling(end) : end) - offset, unmap);
+        zeroes.zero(offset, length, unmap, this::size);
     }
 
     @Override
@@ -183,11 +181,15 @@ final class Qcow2Image implements Disk {
     }
 
     private void requireInside(long offset, long length) throws Qcow2Exception {
-        if (offset < 0 || length < 0 || length > size() - offset) {
+        requireInside(offset, length, size());
+    }
+
+    private void requireInside(long offset, long length, long end) throws Qcow2Exception {
+        if (offset < 0 || length < 0 || length > end - offset) {
             throw new Qcow2Exception(
                     Kind.OUT_OF_RANGE,
                     file.path(),
-                    length + " bytes at " + offset + " do not lie within the disk of " + size() + " bytes");
+                    length + " bytes at " + offset + " do not lie within the disk of " + end + " bytes");
         }
     }
 

@@ -40,6 +40,7 @@ public final class ClusterAllocator {
     private final HostFile file;
     private final Tables tables;
     private final Geometry geometry;
+    private final Health health;
 
     /** Protects all fields below it, every refcount slice and every refcount table slice. */
     private final ReentrantLock lock = new ReentrantLock();
@@ -59,6 +60,7 @@ public final class ClusterAllocator {
         this.file = file;
         this.tables = tables;
         this.geometry = geometry;
+        this.health = health;
         this.refcounts = new Refcounts(file, tables, geometry, header, health);
         this.pending = new PendingFrees(geometry.clusterBits());
         this.neverWritten = geometry.clustersFor(file.size());
@@ -119,6 +121,9 @@ public final class ClusterAllocator {
     }
 
     private HostRun take(long first, int count) throws IOException {
+        if (first == 0) {
+            throw health.corrupt("the header's cluster has refcount 0");
+        }
         if (first + count > geometry.clusterIndex(MAX_OFFSET)) {
             throw new Qcow2Exception(Kind.NO_SPACE, file.path(), "host offsets are at their limit of 2^56");
         }
@@ -173,10 +178,13 @@ public final class ClusterAllocator {
 
     /** Lowers the counts of what {@link #cutFrees} took: the unlinking is durable now. */
     public void release(List<PendingFrees.Free> frees) throws IOException {
-        for (PendingFrees.Free free : frees) {
+        for (int i = 0; i < frees.size(); i++) {
             lock.lock();
             try {
-                release(free);
+                release(frees.get(i));
+            } catch (IOException e) {
+                pending.restore(frees.subList(i + 1, frees.size()));
+                throw e;
             } finally {
                 lock.unlock();
             }
@@ -185,14 +193,17 @@ public final class ClusterAllocator {
 
     private void release(PendingFrees.Free free) throws IOException {
         long first = geometry.clusterIndex(free.offset());
-        if (!free.punch()) {
-            drop(first, free.clusters());
-            return;
+        drop(first, free.clusters());
+        if (free.punch()) {
+            punchUnused(first, first + free.clusters());
         }
-        long end = first + free.clusters();
+    }
+
+    /** Under the lock, so that nobody has been given one of these clusters yet. */
+    private void punchUnused(long first, long end) throws IOException {
         long unused = first;
         for (long cluster = first; cluster < end; cluster++) {
-            if (drop(cluster, 1) == 0) {
+            if (refcounts.get(cluster) != 0) {
                 punch(unused, cluster);
                 unused = cluster + 1;
             }
@@ -200,23 +211,18 @@ public final class ClusterAllocator {
         punch(unused, end);
     }
 
-    /** Under the lock, so that nobody has been given one of these clusters yet. */
     private void punch(long first, long end) throws IOException {
         if (first < end) {
             file.punchHole(geometry.clusterOffset(first), geometry.clusterOffset(end - first));
         }
     }
 
-    /** Lowers counts and returns how many clusters nobody refers to now. */
-    private long drop(long first, long count) throws IOException {
-        long unused = 0;
+    private void drop(long first, long count) throws IOException {
         for (long cluster = first; cluster < first + count; cluster++) {
             if (refcounts.drop(cluster) == 0) {
-                unused++;
                 hint = Math.min(hint, cluster);
             }
         }
-        return unused;
     }
 
     /** How many entries wait for a checkpoint: a measure of the memory they take. */

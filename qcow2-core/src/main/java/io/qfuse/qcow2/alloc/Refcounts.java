@@ -5,6 +5,7 @@ import io.qfuse.qcow2.Qcow2Exception;
 import io.qfuse.qcow2.Qcow2Exception.Kind;
 import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.format.Header;
+import io.qfuse.qcow2.format.Limits;
 import io.qfuse.qcow2.format.RefcountTableEntry;
 import io.qfuse.qcow2.guard.Health;
 import io.qfuse.qcow2.io.HostFile;
@@ -27,6 +28,8 @@ final class Refcounts {
 
     /** The largest refcount table that QEMU opens, in bytes. */
     private static final long MAX_TABLE_BYTES = 8L << 20;
+
+    private static final long MAX_ENTRIES = MAX_TABLE_BYTES / Tables.ENTRY;
 
     private final HostFile file;
     private final Tables tables;
@@ -118,8 +121,13 @@ final class Refcounts {
         long elsewhere = findFree(hint, false);
         if (elsewhere >= 0) {
             take(elsewhere, 1);
-            clearBlock(elsewhere);
-            link(index, elsewhere);
+            try {
+                clearBlock(elsewhere);
+                link(index, elsewhere);
+            } catch (IOException e) {
+                drop(elsewhere);
+                throw e;
+            }
         } else {
             // Nobody refers to a cluster of this range: its first one holds the block and counts itself.
             clearBlock(cluster);
@@ -140,7 +148,8 @@ final class Refcounts {
         long blocks = 1;
         long tableClusters;
         for (; ; ) {
-            long entries = Math.max(tableEntries() * 3 / 2, geometry.refcountTableIndex(first) + blocks + 1);
+            long entries = Math.max(
+                    Math.min(tableEntries() * 3 / 2, MAX_ENTRIES), geometry.refcountTableIndex(first) + blocks + 1);
             tableClusters = (entries + perTableCluster - 1) / perTableCluster;
             long needed = (blocks + tableClusters + perBlock - 1) / perBlock;
             if (needed <= blocks) {
@@ -191,8 +200,9 @@ final class Refcounts {
             return 0;
         }
         long block = RefcountTableEntry.blockOffset(tables.get(location.offset() + index * Tables.ENTRY));
-        if (geometry.offsetInCluster(block) != 0) {
-            throw health.corrupt("refcount table entry " + index + " is unaligned: 0x" + Long.toHexString(block));
+        if (geometry.offsetInCluster(block) != 0 || Long.compareUnsigned(block, Limits.MAX_HOST_OFFSET) >= 0) {
+            throw health.corrupt(
+                    "refcount table entry " + index + " is unaligned or beyond 2^56: 0x" + Long.toHexString(block));
         }
         return block;
     }

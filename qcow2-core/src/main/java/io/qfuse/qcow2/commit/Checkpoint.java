@@ -152,8 +152,8 @@ public final class Checkpoint {
         }
     }
 
-    /** Costs nothing where nothing was written since the last one. */
-    private void barrier() throws IOException {
+    /** Makes what was written to the file durable; costs nothing where nothing was written since the last barrier. */
+    public void barrier() throws IOException {
         try {
             file.sync();
         } catch (IOException e) {

@@ -1,11 +1,12 @@
 package io.qfuse.qcow2.data;
 
 import io.qfuse.cache.ClusterCache;
+import io.qfuse.qcow2.Qcow2Exception;
+import io.qfuse.qcow2.Qcow2Exception.Kind;
 import io.qfuse.qcow2.codec.DecompressException;
 import io.qfuse.qcow2.codec.Decompressor;
 import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.format.L2Entry;
-import io.qfuse.qcow2.guard.Health;
 import io.qfuse.qcow2.io.HostFile;
 import io.qfuse.qcow2.io.NativeBuffer;
 import java.io.IOException;
@@ -20,16 +21,13 @@ public final class CompressedClusters {
     private final HostFile file;
     private final Geometry geometry;
     private final Decompressor decompressor;
-    private final Health health;
     private final ClusterCache cache;
 
     /** The compressed clusters of one image. */
-    public CompressedClusters(
-            HostFile file, Geometry geometry, Decompressor decompressor, Health health, ClusterCache cache) {
+    public CompressedClusters(HostFile file, Geometry geometry, Decompressor decompressor, ClusterCache cache) {
         this.file = file;
         this.geometry = geometry;
         this.decompressor = decompressor;
-        this.health = health;
         this.cache = cache;
     }
 
@@ -45,9 +43,12 @@ public final class CompressedClusters {
         try {
             decompressor.decompress(stream, stream.length, cluster);
         } catch (DecompressException e) {
-            throw health.corrupt("compressed cluster at 0x"
-                    + Long.toHexString(L2Entry.streamOffset(entry, geometry.clusterBits()))
-                    + " cannot be read: " + e.getMessage());
+            // Guest data, not metadata: only whoever reads this cluster is told.
+            throw new Qcow2Exception(
+                    Kind.MALFORMED,
+                    file.path(),
+                    "compressed cluster at 0x" + Long.toHexString(L2Entry.streamOffset(entry, geometry.clusterBits()))
+                            + " cannot be read: " + e.getMessage());
         }
         return cluster;
     }

@@ -87,6 +87,17 @@ public final class GuestReader {
         return new Extent(extent.kind(), guest, Math.min(length, extent.length()));
     }
 
+    /** How many bytes from {@code guest} on read as zeroes and are stored nowhere; 0 where the first one is stored. */
+    long emptyRun(long guest, long most) throws IOException {
+        image.lockShared(guest, 1);
+        try {
+            Mapping run = image.map().lookup(guest, most);
+            return run.kind() == Kind.UNALLOCATED && run.host() == 0 && isKnownZero(run, guest) ? run.length() : 0;
+        } finally {
+            image.unlockShared(guest, 1);
+        }
+    }
+
     /** Whether all of an unallocated or zero run, whose clusters the caller holds, is known to read as zeroes. */
     boolean isKnownZero(Mapping run, long guest) throws IOException {
         if (run.kind() != Kind.UNALLOCATED) {

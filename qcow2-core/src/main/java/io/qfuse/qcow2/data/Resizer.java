@@ -89,14 +89,14 @@ public final class Resizer {
         image.map().reach(to);
         zeroes.zero(from, image.geometry().clusterCeiling(to) - from, true);
         checkpoint.run();
-        store(to);
+        store(from, to);
         size = to;
     }
 
     private void shrink(long from, long to) throws IOException {
         size = to;
         try {
-            store(to);
+            store(from, to);
         } catch (IOException e) {
             size = from;
             throw e;
@@ -110,8 +110,23 @@ public final class Resizer {
         }
     }
 
-    private void store(long newSize) throws IOException {
-        new HeaderPatch(image.file()).u64(HeaderField.SIZE, newSize);
-        image.file().sync();
+    private void store(long from, long to) throws IOException {
+        HeaderPatch patch = new HeaderPatch(image.file());
+        try {
+            patch.u64(HeaderField.SIZE, to);
+        } catch (IOException e) {
+            putBack(patch, from, e);
+            throw e;
+        }
+        checkpoint.barrier();
+    }
+
+    /** A failed write may have written: the disk goes on with its old size, so the file has to say it too. */
+    private static void putBack(HeaderPatch patch, long from, IOException failure) {
+        try {
+            patch.u64(HeaderField.SIZE, from);
+        } catch (IOException e) {
+            failure.addSuppressed(e);
+        }
     }
 }

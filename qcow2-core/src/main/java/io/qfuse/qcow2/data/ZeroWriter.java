@@ -8,6 +8,7 @@ import io.qfuse.qcow2.map.EntrySpan;
 import io.qfuse.qcow2.map.Mapping;
 import io.qfuse.qcow2.map.Mapping.Kind;
 import java.io.IOException;
+import java.util.function.LongSupplier;
 
 /**
  * Makes ranges read as zeroes (format notes, section 17): by zero clusters where the format has them, by giving clusters
@@ -40,20 +41,30 @@ public final class ZeroWriter {
      * @param unmap whether host clusters may be given up
      */
     public void zero(long guest, long length, boolean unmap) throws IOException {
+        zero(guest, length, unmap, () -> Long.MAX_VALUE);
+    }
+
+    /**
+     * Makes a range zero; where it ends with the disk, as far as its last cluster goes.
+     *
+     * @param unmap whether host clusters may be given up
+     * @param size the disk's size at the moment, asked under the hold of its last cluster: nobody sees the rest of it
+     */
+    public void zero(long guest, long length, boolean unmap, LongSupplier size) throws IOException {
         Geometry geometry = image.geometry();
         long end = guest + length;
         for (long at = guest; at < end; ) {
-            Mapping run = image.map().lookup(at, end - at);
-            if (run.kind() == Kind.UNALLOCATED && run.host() == 0 && reader.isKnownZero(run, at)) {
+            long empty = reader.emptyRun(at, end - at);
+            if (empty > 0) {
                 // Whoever writes there at this moment may as well have come later: no hold, however long the run.
-                at += run.length();
+                at += empty;
                 continue;
             }
             pressure.relieve();
             long next = Math.min(end, geometry.clusterStart(at) + geometry.clusterOffset(MOST_HELD));
             image.lockExclusive(at, next - at);
             try {
-                zeroHeld(at, next, unmap);
+                zeroHeld(at, next == size.getAsLong() ? geometry.clusterCeiling(next) : next, unmap);
             } finally {
                 image.unlockExclusive(at, next - at);
             }

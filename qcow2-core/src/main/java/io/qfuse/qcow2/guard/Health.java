@@ -114,7 +114,11 @@ public final class Health {
 
     private void patch(int field, long value) throws IOException {
         new HeaderPatch(file).u64(field, value);
-        file.sync();
+        try {
+            file.sync();
+        } catch (IOException e) {
+            throw flushFailed(e);
+        }
     }
 
     private String reason(Qcow2Exception why) {

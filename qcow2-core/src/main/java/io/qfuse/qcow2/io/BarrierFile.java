@@ -2,6 +2,7 @@ package io.qfuse.qcow2.io;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A host file whose {@link #sync} costs nothing when nothing was changed since the last one.
@@ -10,7 +11,9 @@ import java.nio.file.Path;
  *
  * <ol>
  *   <li>A change that returned before sync was called is durable when sync returns.
- *   <li>A failed sync, and a failed change, leave the file in need of a sync.
+ *   <li>A failed change leaves the file in need of a sync.
+ *   <li>A failed sync is for ever: the host may have dropped what it could not write, so that one more sync would
+ *       succeed and prove nothing. Each later one fails too.
  * </ol>
  */
 public final class BarrierFile implements HostFile {
@@ -25,6 +28,9 @@ public final class BarrierFile implements HostFile {
      */
     private volatile boolean changed = true;
 
+    /** Why no sync can succeed any more; guarded by {@link #barrier}. */
+    private @Nullable IOException failure;
+
     /** Takes over {@code file}: closing this closes it. */
     public BarrierFile(HostFile file) {
         this.file = file;
@@ -33,19 +39,25 @@ public final class BarrierFile implements HostFile {
     @Override
     public void sync() throws IOException {
         synchronized (barrier) {
+            requireNotFailed();
             if (!changed) {
                 return;
             }
             changed = false;
-            boolean done = false;
             try {
                 file.sync();
-                done = true;
-            } finally {
-                if (!done) {
-                    changed = true;
-                }
+            } catch (IOException e) {
+                failure = e;
+                throw e;
             }
+        }
+    }
+
+    private void requireNotFailed() throws IOException {
+        IOException first = failure;
+        if (first != null) {
+            int errno = first instanceof HostIoException call ? call.errno() : Native.EIO;
+            throw new HostIoException(path(), "fdatasync", errno, "an earlier one failed: " + first.getMessage());
         }
     }
 

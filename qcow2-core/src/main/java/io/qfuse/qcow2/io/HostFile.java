@@ -30,7 +30,7 @@ public interface HostFile extends AutoCloseable {
     /** Makes the range zeroes inside the file and gives its space back where the file system can. */
     void punchHole(long offset, long length) throws IOException;
 
-    /** Reserves space for the range, growing the file, changing no byte; does nothing where the file system can't. */
+    /** Grows the file to the end of the range and reserves its space where the file system can, changing no byte. */
     void allocate(long offset, long length) throws IOException;
 
     /** Sets the length. */

@@ -160,8 +160,8 @@ public final class NativeHostFile implements HostFile {
 
     @Override
     public void allocate(long offset, long length) throws IOException {
-        if (length != 0) {
-            fallocate(0, offset, length);
+        if (length != 0 && !fallocate(0, offset, length) && offset + length > size()) {
+            writeZeroBytes(offset + length - 1, 1); // tables may name the range only if the file reaches so far
         }
     }
 

@@ -56,7 +56,10 @@ public final class ClusterMap {
         this.l1 = new L1Location(header.l1Offset(), header.l1Size());
     }
 
-    /** The run of one kind that starts at {@code guest}, at most {@code most} bytes long and at least one. */
+    /**
+     * The run of one kind that starts at {@code guest}, at most {@code most} bytes long and at least one. The caller holds
+     * the cluster of {@code guest}: an entry that changes while it is read looks like a damaged one.
+     */
     public Mapping lookup(long guest, long most) throws IOException {
         long entry = l1Entry(geometry.l1Index(guest));
         if (L1Entry.l2Offset(entry) == 0) {
@@ -149,8 +152,14 @@ public final class ClusterMap {
     }
 
     private long l1Entry(int index) throws IOException {
-        L1Location table = l1;
-        return index < table.entries() ? tables.get(table.offset() + (long) index * Tables.ENTRY) : 0;
+        for (; ; ) {
+            L1Location table = l1;
+            long entry = index < table.entries() ? tables.get(table.offset() + (long) index * Tables.ENTRY) : 0;
+            if (table.equals(l1)) {
+                return entry;
+            }
+            // The table has moved meanwhile, and its changed slices were dropped: the old place may have said less.
+        }
     }
 
     private long l2Table(long guest, long l1Entry) throws IOException {

@@ -73,8 +73,8 @@ public final class Tables {
 
     /** Makes a range of fresh clusters a table of zeroes, in the file and in the cache. */
     public void clear(long offset, long length) throws IOException {
-        cache.discard(offset, length);
         file.writeZeroes(offset, length);
+        cache.discard(offset, length); // behind the write: what is loaded from now on are the zeroes
     }
 
     /** Forgets a table that is given up, changed or not. */

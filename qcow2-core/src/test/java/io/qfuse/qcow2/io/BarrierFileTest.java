@@ -55,13 +55,16 @@ final class BarrierFileTest {
     }
 
     @Test
-    void failed_sync_leaves_the_file_in_need_of_one() {
+    void failed_sync_is_not_made_good_by_a_later_one() throws IOException {
         onSync = () -> {
             throw new IOException("no");
         };
         assertThatThrownBy(file::sync).hasMessage("no");
-        assertThatThrownBy(file::sync).hasMessage("no");
-        assertThat(syncs).hasValue(2);
+        onSync = () -> {};
+        assertThatThrownBy(file::sync).hasMessageEndingWith("an earlier one failed: no");
+        file.write(0, 0, 1);
+        assertThatThrownBy(file::sync).isInstanceOf(HostIoException.class);
+        assertThat(syncs).hasValue(1);
     }
 
     @Test

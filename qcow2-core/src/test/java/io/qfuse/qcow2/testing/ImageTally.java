@@ -89,7 +89,7 @@ public final class ImageTally {
             copied.add(new long[] {l2Offset, L1Entry.isCopied(l1.get(i)) ? 1 : 0});
             refer(l2Offset, geometry.clusterSize(), Use.L2);
             LongBuffer l2 = longs(l2Offset, geometry.clusterSize());
-            for (int j = 0; j < l2.capacity(); j++) {
+            for (int j = 0; j < l2.capacity(); j += geometry.l2EntrySize() / 8) {
                 tallyEntry(l2.get(j), copied);
             }
         }
