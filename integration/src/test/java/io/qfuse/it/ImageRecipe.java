@@ -20,7 +20,7 @@ record ImageRecipe(String options, int size, Base base, Content content) {
     /** What an image is backed by. */
     enum Base {
         NONE,
-        /** A raw file, a bit shorter than the image. */
+        /** A raw file with holes, a bit shorter than the image. */
         RAW,
         /** An image of compressed clusters above another image. */
         CHAIN
@@ -45,7 +45,9 @@ record ImageRecipe(String options, int size, Base base, Content content) {
                 new ImageRecipe("compat=1.1,cluster_size=4k,refcount_bits=1", 4 * MIB, Base.CHAIN, Content.NOTHING),
                 new ImageRecipe("compat=1.1,cluster_size=64k", 8 * MIB, Base.NONE, Content.COMPRESSED),
                 new ImageRecipe(
-                        "compat=1.1,cluster_size=16k,compression_type=zstd", 6 * MIB, Base.NONE, Content.COMPRESSED));
+                        "compat=1.1,cluster_size=16k,compression_type=zstd", 6 * MIB, Base.NONE, Content.COMPRESSED),
+                new ImageRecipe("compat=1.1,cluster_size=64k,extended_l2=on", 12 * MIB, Base.RAW, Content.NOTHING),
+                new ImageRecipe("compat=1.1,cluster_size=16k,extended_l2=on", 3 * MIB, Base.CHAIN, Content.NOTHING));
     }
 
     /** Makes {@code disk.qcow2} and what lies below it in the test's directory. */
@@ -61,6 +63,7 @@ record ImageRecipe(String options, int size, Base base, Content content) {
             case NONE -> qemuImg.ok("create", "-q", "-f", "qcow2", "-o", options, image, size);
             case RAW -> {
                 Path raw = Files.write(scratch.path("base.raw"), patches(size * 3 / 4 & -512, random));
+                scratch.shell().run("fallocate", "--dig-holes", raw).ok();
                 qemuImg.ok("create", "-q", "-f", "qcow2", "-o", options, "-b", raw, "-F", "raw", image, size);
             }
             case CHAIN -> {
