@@ -49,7 +49,11 @@ final class TestDisk implements AutoCloseable {
 
     /** Opens an image with small caches, so that eviction and pressure happen. */
     static Disk open(HostFile file, MemoryHostFile base) throws IOException {
-        OpenOptions options = new OpenOptions(true, false, 256 << 10, "");
+        return open(file, base, 256 << 10);
+    }
+
+    static Disk open(HostFile file, MemoryHostFile base, long cacheBytes) throws IOException {
+        OpenOptions options = new OpenOptions(true, false, cacheBytes, "");
         byte[] start = new byte[(int) Math.min(file.size(), 2 << 20)];
         file.read(0, start);
         var header = HeaderCodec.decode(start, file.path(), file.size());
