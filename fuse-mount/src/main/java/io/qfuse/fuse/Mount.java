@@ -188,6 +188,16 @@ public final class Mount implements AutoCloseable {
                 .orElse(false);
     }
 
+    /** What is on top at a mount point, whoever serves it, or nobody any more; the path may lead through links. */
+    public static Optional<MountTable.Entry> at(Path mountPoint) throws IOException {
+        return MountTable.read().at(MountPoint.canonical(mountPoint));
+    }
+
+    /** The device number of the mount, as {@code 0:42}. */
+    public String device() {
+        return device;
+    }
+
     /**
      * Unmounts a mount of ours, whichever process serves it; a stale one, too. The server may need a moment more to flush
      * and close its images.

@@ -65,6 +65,11 @@ public final class MountTable {
         return new MountTable(entries);
     }
 
+    /** All mounts, in the order that they were mounted. */
+    public List<Entry> all() {
+        return entries;
+    }
+
     /** All mounts of ours, in the order that they were mounted. */
     public List<Entry> ours() {
         return entries.stream().filter(Entry::isOurs).toList();

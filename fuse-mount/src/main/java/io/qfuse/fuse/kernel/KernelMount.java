@@ -130,7 +130,12 @@ public final class KernelMount {
     /** Whether the server of the file system at the path is gone. */
     public static boolean isStale(Path mountPoint) {
         try (var buffer = new NativeBytes(STATFS_SIZE)) {
-            return LIBC.statfs(mountPoint.toString(), buffer.address()) < 0 && Native.errno() == Errno.ENOTCONN;
+            int errno;
+            do {
+                errno = LIBC.statfs(mountPoint.toString(), buffer.address()) < 0 ? Native.errno() : 0;
+                // What was under way while the server went ends so; the next call finds it gone.
+            } while (errno == Errno.ECONNABORTED);
+            return errno == Errno.ENOTCONN;
         }
     }
 
