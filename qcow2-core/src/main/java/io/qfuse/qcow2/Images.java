@@ -3,7 +3,7 @@ package io.qfuse.qcow2;
 import java.io.IOException;
 import java.nio.file.Path;
 
-/** The door to images: opens one with its backing chain. */
+/** The door to images: opens one with its backing chain, or makes a new one. */
 public final class Images {
 
     private Images() {}
@@ -16,5 +16,15 @@ public final class Images {
      */
     public static Disk open(Path path, OpenOptions options) throws IOException {
         return new ImageOpener(options).open(path);
+    }
+
+    /**
+     * Makes an image; on return it is durable. An image that is replaced is there whole until the new one is.
+     *
+     * @throws Qcow2Exception if the image is not possible, the backing file is missing, or there is a file already
+     * @throws IOException if the host fails; nothing new is left behind then
+     */
+    public static void create(Path path, CreateOptions options) throws IOException {
+        ImageCreator.create(path, options);
     }
 }
