@@ -6,6 +6,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.IExecutionExceptionHandler;
 import picocli.CommandLine.IParameterExceptionHandler;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
@@ -22,7 +23,14 @@ import picocli.CommandLine.Spec;
             "1:it failed; one line on stderr says what and why",
             "2:the command line was wrong"
         },
-        subcommands = {CommandLine.HelpCommand.class},
+        subcommands = {
+            MountCommand.class,
+            UnmountCommand.class,
+            CreateCommand.class,
+            InfoCommand.class,
+            DemoCommand.class,
+            CommandLine.HelpCommand.class
+        },
         scope = ScopeType.INHERIT,
         mixinStandardHelpOptions = true,
         sortOptions = false)
@@ -38,6 +46,12 @@ public final class Qfuse implements Runnable {
     @SuppressWarnings("NullAway.Init") // set by picocli
     private CommandSpec spec;
 
+    @Option(
+            names = "--verbose",
+            scope = ScopeType.INHERIT,
+            description = "On failure, also print where in the program it came from.")
+    private boolean verbose;
+
     private Qfuse() {}
 
     /** Runs one command and leaves with its exit code. */
@@ -47,6 +61,7 @@ public final class Qfuse implements Runnable {
 
     /** The whole program as picocli sees it; a new one for each call. */
     static CommandLine commandLine() {
+        Qfuse program = new Qfuse();
         IParameterExceptionHandler usage = (e, args) -> {
             String command = e.getCommandLine().getCommandSpec().qualifiedName();
             PrintWriter err = e.getCommandLine().getErr();
@@ -55,14 +70,20 @@ public final class Qfuse implements Runnable {
             return USAGE;
         };
         IExecutionExceptionHandler failure = (e, commandLine, result) -> {
-            Complaint.print(commandLine.getErr(), e, result.matchedOptionValue("--verbose", false));
+            Complaint.print(commandLine.getErr(), e, program.verbose);
             return FAILED;
         };
-        return new CommandLine(new Qfuse())
+        return new CommandLine(program)
                 .setParameterExceptionHandler(usage)
                 .setExecutionExceptionHandler(failure)
                 .setCaseInsensitiveEnumValuesAllowed(true)
+                .setExpandAtFiles(false)
                 .setUsageHelpAutoWidth(true);
+    }
+
+    /** Whether the user wants to know where in the program a failure came from. */
+    static boolean verbose(CommandSpec command) {
+        return ((Qfuse) command.root().userObject()).verbose;
     }
 
     @Override

@@ -1,0 +1,48 @@
+package io.qfuse.cli;
+
+import io.qfuse.qcow2.OpenOptions;
+import java.util.Locale;
+import picocli.CommandLine.Option;
+
+/** Options for opening an image, shared by the verbs that do. */
+final class ImageOptions {
+
+    /** The formats that a backing file may be said to have. */
+    enum BackingFormat {
+        QCOW2,
+        RAW,
+        /** Whatever the image itself records. */
+        RECORDED
+    }
+
+    @Option(
+            names = "--force-share",
+            description = "Read an image that another program is writing; what is read may be out of date or torn."
+                    + " Only for reading.")
+    private boolean forceShare;
+
+    @Option(
+            names = "--backing-format",
+            paramLabel = "qcow2|raw",
+            description = "The format of the backing file, for an image that does not record it.")
+    private BackingFormat backingFormat = BackingFormat.RECORDED;
+
+    @Option(
+            names = "--cache-size",
+            paramLabel = "SIZE",
+            converter = ByteSize.class,
+            description = "Memory for cached metadata of all images together (default: 32M).")
+    private long cacheBytes = OpenOptions.DEFAULT_CACHE_BYTES;
+
+    boolean forceShare() {
+        return forceShare;
+    }
+
+    /** Them as the core takes them. */
+    OpenOptions toOpen(boolean writable) {
+        String format = backingFormat == BackingFormat.RECORDED
+                ? ""
+                : backingFormat.name().toLowerCase(Locale.ROOT);
+        return new OpenOptions(writable, forceShare, cacheBytes, format);
+    }
+}

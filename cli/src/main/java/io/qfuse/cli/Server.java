@@ -1,0 +1,99 @@
+package io.qfuse.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.qfuse.fuse.Mount;
+import io.qfuse.fuse.ServedImage;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.Path;
+import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Serves images until they are unmounted, from within or by a signal.
+ *
+ * <p>One thread does everything in order: open, mount, wait, close. A signal starts the virtual machine's shutdown, whose
+ * hook asks for the unmount, lets that thread come to its end, and only then lets the process go, with the code of that
+ * end and not of the signal. A second signal finds the shutdown under way and changes nothing.
+ */
+final class Server {
+
+    private static final int SECTOR = 512;
+
+    private final ServeRequest request;
+    private final CountDownLatch mountedOrFailed = new CountDownLatch(1);
+    private final CountDownLatch ended = new CountDownLatch(1);
+    private volatile @Nullable Mount mount;
+    private volatile int exitCode = Qfuse.FAILED;
+
+    private Server(ServeRequest request) {
+        this.request = request;
+    }
+
+    /** Serves to the end; returns when all is flushed, unlocked and closed. */
+    static void serve(ServeRequest request) throws IOException, InterruptedException {
+        Server server = new Server(request);
+        Runtime.getRuntime().addShutdownHook(new Thread(server::endBySignal, "shutdown"));
+        try {
+            server.run();
+            server.exitCode = 0;
+        } finally {
+            server.mountedOrFailed.countDown();
+            server.ended.countDown();
+        }
+    }
+
+    private void run() throws IOException, InterruptedException {
+        try (OpenImages images = OpenImages.open(request);
+                Announcement announcement = Announcement.prepare(request)) {
+            Mount serving = Mount.serve(images.served(), request.mountPoint(), request.mount(), request.transport());
+            try {
+                images.reportTo(ServerRecord.create(serving.device()));
+                for (ServedImage image : images.served()) {
+                    readOnce(serving.rawFile(image));
+                }
+                if (!serving.hint().isEmpty()) {
+                    System.err.println("qfuse: " + serving.hint());
+                }
+                announcement.ready();
+            } catch (IOException e) {
+                serving.close();
+                throw e;
+            }
+            mount = serving;
+            mountedOrFailed.countDown();
+            serving.awaitUnmount();
+        }
+    }
+
+    // Whoever is told that the mount is there may read it at once.
+    private static void readOnce(Path raw) throws IOException {
+        try (FileChannel file = FileChannel.open(raw)) {
+            file.read(ByteBuffer.allocate(SECTOR));
+        } catch (AccessDeniedException answered) {
+            // The options may give the files to another user than this one.
+        } catch (IOException e) {
+            throw new Failure(raw, "cannot be read: " + e.getMessage());
+        }
+    }
+
+    // Runs beside the serving thread when the process is told to end, and after it when it ends by itself.
+    private void endBySignal() {
+        try {
+            mountedOrFailed.await();
+            Mount serving = mount;
+            if (ended.getCount() > 0 && serving != null) {
+                serving.close();
+            }
+            ended.await();
+        } catch (IOException | InterruptedException e) {
+            Complaint.print(new PrintWriter(System.err, true, UTF_8), e, false);
+            exitCode = Qfuse.FAILED;
+        }
+        Runtime.getRuntime().halt(exitCode);
+    }
+}
