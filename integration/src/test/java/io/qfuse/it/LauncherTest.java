@@ -18,8 +18,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 @Tag("system")
 class LauncherTest {
 
-    private static final Path APP = Qfuse.TREE.resolve("cli/target/app");
-
     @RegisterExtension
     private final Scratch scratch = new Scratch();
 
@@ -39,7 +37,7 @@ class LauncherTest {
 
     @Test
     void an_installed_copy_runs_its_own_jars_from_a_path_with_spaces() throws IOException {
-        Path launcher = install(scratch.directory("in stalled"));
+        Path launcher = Qfuse.install(scratch.shell(), scratch.path("in stalled"));
         assertThat(new Qfuse(scratch.shell(), launcher).ok("--version").out()).startsWith("qfuse ");
     }
 
@@ -85,11 +83,5 @@ class LauncherTest {
         try (Stream<Path> homes = Files.list(Path.of("/usr/lib/jvm"))) {
             return homes.filter(home -> Files.isExecutable(home.resolve("bin/java"))).toList().stream();
         }
-    }
-
-    private Path install(Path into) throws IOException {
-        scratch.qfuse().ok("--version");
-        scratch.shell().run("cp", "-r", APP, into.resolve("lib")).ok();
-        return Files.copy(Qfuse.LAUNCHER, into.resolve("qfuse"));
     }
 }

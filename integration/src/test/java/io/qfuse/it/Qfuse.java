@@ -1,5 +1,6 @@
 package io.qfuse.it;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
 
@@ -16,6 +17,20 @@ record Qfuse(Shell shell, Path launcher) {
 
     /** The launcher of the source tree. */
     static final Path LAUNCHER = TREE.resolve("qfuse");
+
+    /** Makes a copy of launcher and jars as an installation has them; gives its launcher. */
+    static Path install(Shell shell, Path into) {
+        Path launcher = into.resolve("qfuse");
+        if (!Files.exists(launcher)) {
+            new Qfuse(shell, LAUNCHER).ok("--version"); // makes sure that the jars are there
+            shell.run("mkdir", "-p", into).ok();
+            shell.run("cp", "-r", TREE.resolve("cli/target/app"), into.resolve("lib"))
+                    .ok();
+            shell.run("cp", LAUNCHER, launcher).ok();
+            shell.run("chmod", "-R", "go+rX", into).ok();
+        }
+        return launcher;
+    }
 
     /** Runs one command to its end. */
     Result run(Object... words) {

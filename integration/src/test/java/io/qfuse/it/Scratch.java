@@ -11,6 +11,7 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.BeforeEachCallback;
@@ -35,6 +36,8 @@ final class Scratch implements BeforeEachCallback, AfterEachCallback {
 
     @Override
     public void afterEach(ExtensionContext context) throws IOException {
+        // Forced first: a thread that waits for its own server ends by nothing else.
+        mounts().forEach(mount -> shell().run("umount", "-f", mount));
         for (long pid : processes()) {
             ProcessHandle.of(pid).ifPresent(ProcessHandle::destroyForcibly);
         }
@@ -61,12 +64,17 @@ final class Scratch implements BeforeEachCallback, AfterEachCallback {
 
     /** Runs tools in the test's directory. */
     Shell shell() {
-        return new Shell(directory, Map.of("TMPDIR", path("tmp").toString()));
+        return new Shell(directory, Map.of("TMPDIR", path("tmp").toString()), List.of());
     }
 
     /** Runs the launcher of the source tree in the test's directory. */
     Qfuse qfuse() {
         return new Qfuse(shell(), Qfuse.LAUNCHER);
+    }
+
+    /** Runs a copy of the program in the test's directory that every user may run, as an ordinary user. */
+    Qfuse qfuseAsOrdinaryUser() throws IOException {
+        return new Qfuse(shell().asOrdinaryUser(), Qfuse.install(shell(), path("installed")));
     }
 
     /** Runs qemu-img in the test's directory. */
@@ -116,6 +124,19 @@ final class Scratch implements BeforeEachCallback, AfterEachCallback {
                         && environment(entry).contains(directory + "/")) {
                     found.add(Long.parseLong(name));
                 }
+            }
+        }
+        return found;
+    }
+
+    /** Those of them that run a program of that name. */
+    List<Long> processesRunning(String program) throws IOException {
+        List<Long> found = new ArrayList<>();
+        for (long pid : processes()) {
+            Optional<String> command =
+                    ProcessHandle.of(pid).flatMap(process -> process.info().command());
+            if (command.isPresent() && command.get().endsWith("/" + program)) {
+                found.add(pid);
             }
         }
         return found;

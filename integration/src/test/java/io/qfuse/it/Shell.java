@@ -12,7 +12,9 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,30 +23,34 @@ import org.jspecify.annotations.Nullable;
  *
  * @param directory where the tools start
  * @param environment variables on top of the test's own
+ * @param prefix a command that runs the tools, such as one that changes the user; most often empty
  */
-record Shell(Path directory, Map<String, String> environment) {
+record Shell(Path directory, Map<String, String> environment, List<String> prefix) {
 
     /** The longest that any one tool may take in a test. */
-    private static final long SECONDS = 120;
+    private static final long SECONDS = 60;
+
+    /** The number of a user and a group without any rights. */
+    static final int ORDINARY_USER = 65534;
 
     /** Runs a tool to its end. */
     Result run(Object... words) {
         Process process = start(words);
+        closeInput(process);
         CompletableFuture<String> out = drain(process.getInputStream());
         CompletableFuture<String> err = drain(process.getErrorStream());
         List<String> command = Arrays.stream(words).map(Object::toString).toList();
         try {
-            boolean ended = process.waitFor(SECONDS, TimeUnit.SECONDS);
-            if (!ended) {
+            if (!process.waitFor(SECONDS, TimeUnit.SECONDS)) {
                 process.destroyForcibly();
+                throw new TimeoutException("it did not end within " + SECONDS + " s");
             }
-            Result result = new Result(
-                    command, process.waitFor(), out.get(SECONDS, TimeUnit.SECONDS), err.get(SECONDS, TimeUnit.SECONDS));
-            if (!ended) {
-                throw new AssertionError("did not end within " + SECONDS + " s: " + result);
-            }
-            return result;
-        } catch (Exception e) {
+            return new Result(
+                    command,
+                    process.exitValue(),
+                    out.get(SECONDS, TimeUnit.SECONDS),
+                    err.get(SECONDS, TimeUnit.SECONDS));
+        } catch (InterruptedException | ExecutionException | TimeoutException e) {
             throw new AssertionError("while running " + command, e);
         }
     }
@@ -54,14 +60,13 @@ record Shell(Path directory, Map<String, String> environment) {
         return run("sh", "-e", "-c", script);
     }
 
-    /** Starts a tool and leaves it running, its stdin empty. */
+    /** Starts a tool and leaves it running. */
     Process start(Object... words) {
-        List<String> command = new ArrayList<>();
+        List<String> command = new ArrayList<>(prefix);
         for (Object word : words) {
             command.add(word.toString());
         }
         ProcessBuilder builder = new ProcessBuilder(command).directory(directory.toFile());
-        builder.redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()));
         builder.environment().putAll(environment);
         try {
             return builder.start();
@@ -78,12 +83,27 @@ record Shell(Path directory, Map<String, String> environment) {
         } else {
             more.put(name, value);
         }
-        return new Shell(directory, Map.copyOf(more));
+        return new Shell(directory, Map.copyOf(more), prefix);
+    }
+
+    /** The same as a user without any rights. */
+    Shell asOrdinaryUser() {
+        String id = Integer.toString(ORDINARY_USER);
+        return new Shell(
+                directory, environment, List.of("setpriv", "--reuid=" + id, "--regid=" + id, "--clear-groups"));
     }
 
     /** The same in another directory. */
     Shell in(Path other) {
-        return new Shell(other, environment);
+        return new Shell(other, environment, prefix);
+    }
+
+    private static void closeInput(Process process) {
+        try {
+            process.getOutputStream().close();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private static CompletableFuture<String> drain(InputStream stream) {

@@ -1,0 +1,89 @@
+package io.qfuse.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+@Tag("system")
+class KilledServerTest {
+
+    @RegisterExtension
+    private final Scratch scratch = new Scratch();
+
+    private Path image = Path.of("");
+    private Path mountPoint = Path.of("");
+
+    @BeforeEach
+    void mount_an_image() throws IOException {
+        image = scratch.path("disk.qcow2");
+        mountPoint = scratch.directory("mnt");
+        scratch.qemuImg().ok("create", "-q", "-f", "qcow2", image, "64M");
+        scratch.qfuse().ok("mount", "--pid-file=pid", image, mountPoint);
+    }
+
+    @Test
+    void synced_data_are_there_and_the_check_finds_leaks_at_worst() throws Exception {
+        scratch.shell()
+                .script("head -c 8M /dev/urandom > synced;"
+                        + " dd if=synced of=mnt/disk.raw bs=1M conv=notrunc,fsync status=none;"
+                        + " head -c 8M /dev/urandom | dd of=mnt/disk.raw bs=1M seek=32 conv=notrunc status=none")
+                .ok();
+        kill();
+        scratch.qfuse().ok("unmount", mountPoint);
+        scratch.qemuImg().checkLeaksAtWorst(image);
+        scratch.qemuImg().ok("convert", "-O", "raw", image, scratch.path("copy.raw"));
+        scratch.shell().script("head -c 8M copy.raw | cmp - synced").ok();
+    }
+
+    @Test
+    void a_kill_under_writers_leaves_leaks_at_worst_and_all_that_was_synced() throws Exception {
+        scratch.shell()
+                .script("head -c 4M /dev/urandom > synced;"
+                        + " dd if=synced of=mnt/disk.raw bs=1M conv=notrunc,fsync status=none")
+                .ok();
+        Process writer = scratch.shell()
+                .start(
+                        "sh",
+                        "-c",
+                        "while :; do head -c 24M /dev/urandom"
+                                + " | dd of=mnt/disk.raw bs=64k seek=128 conv=notrunc status=none || exit; echo; done");
+        assertThat(writer.getInputStream().read()).isEqualTo('\n');
+        kill();
+        assertThat(writer.waitFor(60, TimeUnit.SECONDS)).isTrue();
+        scratch.qfuse().ok("unmount", mountPoint);
+        scratch.qemuImg().checkLeaksAtWorst(image);
+        scratch.qemuImg().ok("convert", "-O", "raw", image, scratch.path("copy.raw"));
+        scratch.shell().script("head -c 4M copy.raw | cmp - synced").ok();
+    }
+
+    @Test
+    void the_next_mount_heals_what_it_left() throws Exception {
+        kill();
+        assertThat(scratch.shell().run("ls", mountPoint).exit()).isNotZero();
+        scratch.qfuse().ok("mount", image, mountPoint);
+        assertThat(Files.size(mountPoint.resolve("disk.raw"))).isEqualTo(64 << 20);
+        scratch.qfuse().ok("unmount", mountPoint);
+        assertThat(scratch.mounts()).isEmpty();
+        assertThat(mountPoint).isEmptyDirectory();
+    }
+
+    @Test
+    void the_next_unmount_heals_what_it_left() throws Exception {
+        kill();
+        scratch.qfuse().ok("unmount", mountPoint);
+        assertThat(scratch.mounts()).isEmpty();
+        assertThat(mountPoint).isEmptyDirectory();
+    }
+
+    private void kill() throws Exception {
+        scratch.shell().script("kill -KILL $(cat pid)").ok();
+        Await.until("the server is gone", () -> scratch.processesRunning("java").isEmpty());
+    }
+}
