@@ -1,0 +1,192 @@
+package io.qfuse.qcow2;
+
+import io.qfuse.qcow2.testing.QemuImg;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+
+/**
+ * A kind of image that qemu-img and we must agree on.
+ *
+ * @param clusterSize bytes of a cluster
+ * @param refcountBits the width of refcounts
+ * @param compat qemu's word for the version
+ * @param extended whether clusters have subclusters
+ * @param base what lies below
+ * @param maker where the image comes from
+ */
+record QemuKind(int clusterSize, int refcountBits, String compat, boolean extended, Base base, Maker maker) {
+
+    /** What lies below. */
+    enum Base {
+        NONE,
+        RAW,
+        /** A raw file that ends within a sector, well before the image. */
+        SHORT_RAW,
+        QCOW2,
+        ZLIB,
+        ZSTD
+    }
+
+    /** Where an image comes from. */
+    enum Maker {
+        QEMU,
+        US,
+        /** {@code qemu-img convert -c}. */
+        ZLIB,
+        ZSTD,
+        /** Written to, then kept as an internal snapshot. */
+        SNAPSHOT
+    }
+
+    private static final String V2 = "0.10";
+    private static final String V3 = "1.1";
+
+    /** All kinds. Each property meets each cluster size; each base meets each version. */
+    static List<QemuKind> all() {
+        List<QemuKind> kinds = new ArrayList<>();
+        for (int clusterSize : new int[] {512, 4 << 10, 64 << 10, 2 << 20}) {
+            for (Base base : Base.values()) {
+                kinds.add(new QemuKind(clusterSize, 16, V2, false, base, Maker.QEMU));
+                kinds.add(new QemuKind(clusterSize, 16, V3, false, base, Maker.QEMU));
+            }
+            for (int refcountBits : new int[] {1, 64}) {
+                kinds.add(new QemuKind(clusterSize, refcountBits, V3, false, Base.NONE, Maker.QEMU));
+                kinds.add(new QemuKind(clusterSize, refcountBits, V3, false, Base.QCOW2, Maker.US));
+            }
+            for (Maker maker : new Maker[] {Maker.ZLIB, Maker.SNAPSHOT, Maker.US}) {
+                kinds.add(new QemuKind(clusterSize, 16, V2, false, Base.NONE, maker));
+                kinds.add(new QemuKind(clusterSize, 16, V3, false, Base.NONE, maker));
+            }
+            kinds.add(new QemuKind(clusterSize, 64, V3, false, Base.NONE, Maker.ZSTD));
+            kinds.add(new QemuKind(clusterSize, 2, V3, false, Base.ZLIB, Maker.SNAPSHOT));
+        }
+        for (int refcountBits : new int[] {2, 4, 8, 32}) {
+            kinds.add(new QemuKind(4 << 10, refcountBits, V3, false, Base.RAW, Maker.QEMU));
+        }
+        for (int clusterSize : new int[] {16 << 10, 64 << 10, 2 << 20}) {
+            kinds.add(new QemuKind(clusterSize, 16, V3, true, Base.NONE, Maker.US));
+            kinds.add(new QemuKind(clusterSize, 16, V3, true, Base.SHORT_RAW, Maker.QEMU));
+            kinds.add(new QemuKind(clusterSize, 1, V3, true, Base.QCOW2, Maker.QEMU));
+            kinds.add(new QemuKind(clusterSize, 16, V3, true, Base.NONE, Maker.ZLIB));
+            kinds.add(new QemuKind(clusterSize, 16, V3, true, Base.RAW, Maker.SNAPSHOT));
+        }
+        return kinds;
+    }
+
+    /** A virtual size of some clusters, the last of them not whole. */
+    int size() {
+        return (clusterSize > 1 << 20 ? 7 << 20 : 2 << 20) + 3 * 512;
+    }
+
+    /** The bytes of what lies below, or of a converted image: data, data that compress well, and zeroes. */
+    static byte[] content(int size) {
+        byte[] bytes = new byte[size];
+        Random random = new Random(size);
+        for (int at = 0; at < size; ) {
+            int length = Math.min(size - at, 1 + random.nextInt(100_000));
+            switch (random.nextInt(3)) {
+                case 0 -> {
+                    byte[] noise = new byte[length];
+                    random.nextBytes(noise);
+                    System.arraycopy(noise, 0, bytes, at, length);
+                }
+                case 1 -> {
+                    for (int i = at; i < at + length; i++) {
+                        bytes[i] = (byte) (i / 1000 + 1);
+                    }
+                }
+                default -> {}
+            }
+            at += length;
+        }
+        return bytes;
+    }
+
+    /** How many of the image's bytes the base holds. */
+    int baseLength() {
+        return switch (base) {
+            case NONE -> 0;
+            case SHORT_RAW -> size() * 2 / 3 / 512 * 512 + 137;
+            default -> size();
+        };
+    }
+
+    /** The base's file below a directory, made there if it is not yet. */
+    Path makeBase(Path directory) throws IOException {
+        Path raw = directory.resolve("raw-" + baseLength());
+        if (!Files.exists(raw)) {
+            Files.write(raw, content(baseLength()));
+        }
+        if (baseFormat().equals("raw")) {
+            return raw;
+        }
+        int otherSize = clusterSize == 64 << 10 ? 4 << 10 : 64 << 10;
+        Path qcow2 = directory.resolve(base + "-" + baseLength() + "-" + otherSize);
+        if (!Files.exists(qcow2)) {
+            String options = "cluster_size=" + otherSize + (base == Base.ZSTD ? ",compression_type=zstd" : "");
+            if (base == Base.QCOW2) {
+                QemuImg.run("convert", "-f", "raw", "-O", "qcow2", "-o", options, raw, qcow2);
+            } else {
+                QemuImg.run("convert", "-c", "-f", "raw", "-O", "qcow2", "-o", options, raw, qcow2);
+            }
+        }
+        return qcow2;
+    }
+
+    private String baseFormat() {
+        return base == Base.RAW || base == Base.SHORT_RAW ? "raw" : "qcow2";
+    }
+
+    /** Makes the image. */
+    void make(Path image, Path bases) throws IOException {
+        List<Object> words = new ArrayList<>();
+        if (maker == Maker.US) {
+            CreateOptions options = CreateOptions.parse(List.of(options())).withSize(size());
+            ImageCreator.create(
+                    image,
+                    base == Base.NONE
+                            ? options
+                            : options.withBacking(makeBase(bases).toString(), baseFormat()));
+        } else if (maker == Maker.ZLIB || maker == Maker.ZSTD) {
+            Path raw = bases.resolve("raw-" + size());
+            if (!Files.exists(raw)) {
+                Files.write(raw, content(size()));
+            }
+            words.addAll(List.of("convert", "-c", "-f", "raw", "-O", "qcow2", "-o", options(), raw, image));
+            QemuImg.run(words.toArray());
+        } else {
+            words.addAll(List.of("create", "-q", "-f", "qcow2", "-o", options()));
+            if (base != Base.NONE) {
+                words.addAll(List.of("-b", makeBase(bases), "-F", baseFormat()));
+            }
+            words.addAll(List.of(image, size()));
+            QemuImg.run(words.toArray());
+        }
+    }
+
+    private String options() {
+        return "cluster_size=" + clusterSize + ",compat=" + compat
+                + (compat.equals(V3) ? ",refcount_bits=" + refcountBits : "")
+                + (extended ? ",extended_l2=on" : "")
+                + (maker == Maker.ZSTD ? ",compression_type=zstd" : "");
+    }
+
+    /** What the new image reads as. */
+    byte[] expected() {
+        byte[] bytes = new byte[size()];
+        if (maker == Maker.ZLIB || maker == Maker.ZSTD) {
+            return content(size());
+        }
+        System.arraycopy(content(baseLength()), 0, bytes, 0, baseLength());
+        return bytes;
+    }
+
+    /** Whether the virtual size of such an image can be changed. */
+    boolean resizable() {
+        return maker != Maker.SNAPSHOT || compat.equals(V3);
+    }
+}
