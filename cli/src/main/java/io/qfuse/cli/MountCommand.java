@@ -28,7 +28,11 @@ import picocli.CommandLine.Spec;
         })
 final class MountCommand implements Callable<Integer> {
 
-    @Parameters(arity = "2..*", paramLabel = "IMAGE... MOUNTPOINT", description = "The images, and where to put them.")
+    @Parameters(
+            arity = "2..*",
+            paramLabel = "IMAGE... MOUNTPOINT",
+            hideParamSyntax = true,
+            description = "The images, and where to put them.")
     private List<Path> paths = new ArrayList<>();
 
     @Option(names = "--read-only", description = "Nothing can be written to the raw files, nor to the images.")
