@@ -28,14 +28,29 @@ final class ImageOptions {
     private BackingFormat backingFormat = BackingFormat.RECORDED;
 
     @Option(
+            names = "--no-backing",
+            description = "Leave the backing file alone: what the image does not hold itself is zeroes.")
+    private boolean noBacking;
+
+    @Option(
+            names = "--snapshot",
+            paramLabel = "ID|NAME",
+            description = "Show this internal snapshot instead of the present state. Only for reading.")
+    private String snapshot = "";
+
+    @Option(
             names = "--cache-size",
             paramLabel = "SIZE",
             converter = ByteSize.class,
             description = "Memory for cached metadata of all images together (default: 32M).")
     private long cacheBytes = OpenOptions.DEFAULT_CACHE_BYTES;
 
-    boolean forceShare() {
-        return forceShare;
+    /** The option that only makes sense for reading, where one is given; else empty. */
+    String readOnlyOption() {
+        if (forceShare) {
+            return "--force-share";
+        }
+        return snapshot.isEmpty() ? "" : "--snapshot";
     }
 
     /** Them as the core takes them. */
@@ -43,6 +58,6 @@ final class ImageOptions {
         String format = backingFormat == BackingFormat.RECORDED
                 ? ""
                 : backingFormat.name().toLowerCase(Locale.ROOT);
-        return new OpenOptions(writable, forceShare, cacheBytes, format);
+        return new OpenOptions(writable, forceShare, cacheBytes, format, snapshot, !noBacking);
     }
 }

@@ -111,8 +111,9 @@ final class MountCommand implements Callable<Integer> {
         List<Path> absolute = paths.stream().map(Path::toAbsolutePath).toList();
         List<Path> images = absolute.subList(0, absolute.size() - 1);
         MountOptions mount = mountOptions();
-        if (imageOptions.forceShare() && !mount.readOnly()) {
-            throw usage("--force-share is for reading: give --read-only too");
+        String forReading = imageOptions.readOnlyOption();
+        if (!forReading.isEmpty() && !mount.readOnly()) {
+            throw usage(forReading + " is for reading: give --read-only too");
         }
         return new ServeRequest(
                 images,

@@ -20,11 +20,8 @@ final class OpenImages implements AutoCloseable {
     /** Opens all, or none. They share the room for cached metadata. */
     static OpenImages open(ServeRequest request) throws IOException {
         OpenOptions all = request.open();
-        OpenOptions each = new OpenOptions(
-                all.writable(),
-                all.forceShare(),
-                all.cacheBytes() / request.images().size(),
-                all.backingFormat());
+        OpenOptions each =
+                all.withCacheBytes(all.cacheBytes() / request.images().size());
         OpenImages images = new OpenImages();
         try {
             for (Path image : request.images()) {

@@ -9,6 +9,7 @@ import io.qfuse.qcow2.io.HostFile;
 import io.qfuse.qcow2.io.ImageLock;
 import io.qfuse.qcow2.io.NativeHostFile;
 import io.qfuse.qcow2.layer.RawLayer;
+import io.qfuse.qcow2.snapshot.SnapshotTable;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -55,9 +56,9 @@ final class ImageOpener {
             ImageLock.acquire(file, mode(how));
             Header header = readHeader(file, path);
             Features.requireSupported(header, how.writable(), path);
-            Layer backing = openBacking(path, header);
+            Layer backing = how.withBacking() ? openBacking(path, header) : null;
             try {
-                return new Qcow2Image(file, header, backing, how, caches);
+                return new Qcow2Image(file, shown(file, header, how), backing, how, caches);
             } catch (IOException | RuntimeException e) {
                 closeAfter(e, backing);
                 throw e;
@@ -66,6 +67,20 @@ final class ImageOpener {
             closeAfter(e, file);
             throw e;
         }
+    }
+
+    /** The header of what is to be shown: the present state, or a snapshot in its place. */
+    private static Header shown(HostFile file, Header header, OpenOptions how) throws IOException {
+        if (how.snapshot().isEmpty()) {
+            return header;
+        }
+        if (how.writable()) {
+            throw new Qcow2Exception(
+                    Kind.READ_ONLY, file.path(), "snapshot " + how.snapshot() + " can only be opened read-only");
+        }
+        return SnapshotTable.read(file, header)
+                .find(how.snapshot(), file.path())
+                .shownBy(header, file.path());
     }
 
     private static ImageLock.Mode mode(OpenOptions how) {
@@ -90,7 +105,7 @@ final class ImageOpener {
         Path path = resolve(overlay, name);
         String format = format(overlay, header, name);
         return switch (format) {
-            case "qcow2" -> openQcow2(path, options.readOnlyToo());
+            case "qcow2" -> openQcow2(path, options.below());
             case "raw" -> openRaw(path);
             default ->
                 throw new Qcow2Exception(
@@ -130,7 +145,7 @@ final class ImageOpener {
         requireUnvisited(path);
         NativeHostFile file = NativeHostFile.open(path, false);
         try {
-            ImageLock.acquire(file, mode(options.readOnlyToo()));
+            ImageLock.acquire(file, mode(options.below()));
             return new RawLayer(file);
         } catch (IOException | RuntimeException e) {
             closeAfter(e, file);

@@ -82,13 +82,22 @@ public record Header(
 
     /** The same header with other extensions. */
     public Header withExtensions(List<HeaderExtension> others) {
+        return with(size, l1Size, l1Offset, others);
+    }
+
+    /** The same header with another disk: that of a snapshot. */
+    Header showing(long diskSize, long itsL1Offset, int itsL1Size) {
+        return with(diskSize, itsL1Size, itsL1Offset, extensions);
+    }
+
+    private Header with(long newSize, int newL1Size, long newL1Offset, List<HeaderExtension> newExtensions) {
         return new Header(
                 version,
                 clusterBits,
-                size,
+                newSize,
                 cryptMethod,
-                l1Size,
-                l1Offset,
+                newL1Size,
+                newL1Offset,
                 refcountTableOffset,
                 refcountTableClusters,
                 snapshotCount,
@@ -99,7 +108,7 @@ public record Header(
                 refcountOrder,
                 headerLength,
                 compressionType,
-                others,
+                newExtensions,
                 backingFile);
     }
 }

@@ -46,6 +46,23 @@ public record SnapshotRecord(
     public static final long NOT_STORED = -1;
 
     /**
+     * The header under which the image shows this snapshot's state instead of the present one.
+     *
+     * @throws Qcow2Exception where its L1 table or its size breaks the format
+     */
+    public Header shownBy(Header present, Path path) throws Qcow2Exception {
+        long size = virtualSize == NOT_STORED ? present.size() : virtualSize;
+        Geometry geometry = present.geometry();
+        if (geometry.offsetInCluster(l1Offset) != 0 || l1Offset < 0 || l1Offset >= Limits.MAX_HOST_OFFSET) {
+            throw malformed(path, "snapshot " + id + ": l1_table_offset is 0x" + Long.toHexString(l1Offset));
+        }
+        if (l1Size > Limits.MAX_L1_SIZE || size < 0 || size > l1Size * geometry.l2Reach()) {
+            throw malformed(path, "snapshot " + id + ": l1_size is " + l1Size + ", for a disk of " + size + " bytes");
+        }
+        return present.showing(size, l1Offset, (int) l1Size);
+    }
+
+    /**
      * The length of an entry.
      *
      * @param fixed its first {@link #FIXED_LENGTH} bytes

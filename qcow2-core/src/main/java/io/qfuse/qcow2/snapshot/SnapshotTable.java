@@ -10,6 +10,8 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
 
 /**
  * The snapshot table as found.
@@ -51,6 +53,31 @@ public record SnapshotTable(List<SnapshotRecord> snapshots, long length) {
             snapshots.add(SnapshotRecord.decode(entry, path));
         }
         return new SnapshotTable(snapshots, length);
+    }
+
+    /**
+     * The snapshot with an id or, where none has it, a name.
+     *
+     * @throws Qcow2Exception where there is none, naming those that are there
+     */
+    public SnapshotRecord find(String idOrName, Path path) throws Qcow2Exception {
+        Optional<SnapshotRecord> found = snapshots.stream()
+                .filter(snapshot -> snapshot.id().equals(idOrName))
+                .findFirst()
+                .or(() -> snapshots.stream()
+                        .filter(snapshot -> snapshot.name().equals(idOrName))
+                        .findFirst());
+        return found.orElseThrow(() -> new Qcow2Exception(
+                Kind.OUT_OF_RANGE, path, "there is no snapshot '" + idOrName + "'; there are: " + names()));
+    }
+
+    private String names() {
+        return snapshots.isEmpty()
+                ? "none"
+                : snapshots.stream()
+                        .limit(20)
+                        .map(snapshot -> snapshot.id() + " (" + snapshot.name() + ")")
+                        .collect(Collectors.joining(", "));
     }
 
     private static Qcow2Exception malformed(Path path, String why) {
