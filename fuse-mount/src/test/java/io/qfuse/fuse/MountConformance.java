@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import com.sun.nio.file.ExtendedOpenOption;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -294,8 +293,7 @@ abstract class MountConformance {
 
     @Test
     void direct_io_reads_and_writes() throws Exception {
-        try (var channel =
-                FileChannel.open(raw, StandardOpenOption.READ, StandardOpenOption.WRITE, ExtendedOpenOption.DIRECT)) {
+        try (var channel = FileChannel.open(raw, StandardOpenOption.READ, StandardOpenOption.WRITE, DirectIo.DIRECT)) {
             ByteBuffer buffer = ByteBuffer.allocateDirect(3 * MIB).alignedSlice(4096);
             buffer.limit(2 * MIB);
             while (buffer.hasRemaining()) {
@@ -314,7 +312,7 @@ abstract class MountConformance {
     @Test
     void cached_readers_see_what_was_written_directly() throws Exception {
         try (Posix cached = Posix.open(raw, Posix.O_RDONLY);
-                var direct = FileChannel.open(raw, StandardOpenOption.WRITE, ExtendedOpenOption.DIRECT)) {
+                var direct = FileChannel.open(raw, StandardOpenOption.WRITE, DirectIo.DIRECT)) {
             cached.read(0, MIB);
             ByteBuffer buffer = ByteBuffer.allocateDirect(3 * 4096).alignedSlice(4096);
             buffer.limit(4096);

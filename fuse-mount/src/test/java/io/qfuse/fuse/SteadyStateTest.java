@@ -77,10 +77,7 @@ final class SteadyStateTest {
         Path place = Files.createDirectory(temporary.resolve("mnt"));
         try (var mount = Mount.serve(List.of(image), place, MountOptions.defaults(), Transport.KERNEL);
                 var file = FileChannel.open(
-                        mount.rawFile(image),
-                        StandardOpenOption.READ,
-                        StandardOpenOption.WRITE,
-                        com.sun.nio.file.ExtendedOpenOption.DIRECT)) {
+                        mount.rawFile(image), StandardOpenOption.READ, StandardOpenOption.WRITE, DirectIo.DIRECT)) {
             readAndWrite(file);
             long before = allocatedByWorkers();
             readAndWrite(file);
