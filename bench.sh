@@ -1,0 +1,318 @@
+#!/usr/bin/env bash
+# Measures qfuse with fio, side by side with what bounds it and with its nearest relative:
+#
+#   limit  integration/src/bench/c/climit.c: a plain file through the same kernel protocol, as fast as C can
+#   qfuse  a fully allocated qcow2 image of the same size
+#   QEMU   a copy of that image through qemu-storage-daemon --export type=fuse, where it is installed
+#
+# The servers take turns in every round, so that a slow moment of the machine meets all of them; what is printed are
+# medians over the rounds (and the lowest and the highest), and medians of the ratios of each round.
+set -euo pipefail
+
+usage() {
+    cat << 'END'
+usage: ./bench.sh [options]                 compare the servers (about 4 minutes)
+       ./bench.sh --endurance [options]     many random requests to a fresh image, and what memory they take
+
+  --time SECONDS    for each measurement (default 2)
+  --rounds N        measurements of each kind (default 3)
+  --size SIZE       of the disk (default 1G; with --endurance 8G)
+  --requests N      with --endurance: how many (default 20000000, an hour of 5500 a second)
+  --dir DIR         where the images lie; there must be room for three of that size (default /dev/shm)
+  --transport NAME  that qfuse uses (default kernel)
+END
+}
+
+fail() {
+    echo "bench.sh: $*" >&2
+    exit 1
+}
+
+cd "$(dirname "$(readlink -f "$0")")"
+PATH=$PATH:/usr/sbin:/sbin
+
+endurance=false
+seconds=2
+rounds=3
+size=
+requests=20000000
+dir=/dev/shm
+transport=kernel
+while (($#)); do
+    case $1 in
+        --endurance) endurance=true ;;
+        --help | -h) usage && exit ;;
+        --time | --rounds | --size | --requests | --dir | --transport)
+            (($# > 1)) || fail "$1 needs a value"
+            case $1 in
+                --time) seconds=$2 ;;
+                --rounds) rounds=$2 ;;
+                --size) size=$2 ;;
+                --requests) requests=$2 ;;
+                --dir) dir=$2 ;;
+                --transport) transport=$2 ;;
+            esac
+            shift
+            ;;
+        *) usage >&2 && exit 2 ;;
+    esac
+    shift
+done
+if [[ -z $size ]]; then
+    size=1G
+    if $endurance; then size=8G; fi
+fi
+[[ $seconds$rounds$requests =~ ^[0-9]+$ ]] || fail "--time, --rounds and --requests are whole numbers"
+[[ $(id -u) == 0 ]] || fail "has to run as root: the limit server mounts by itself"
+for tool in fio gcc qemu-img fusermount3 awk; do
+    command -v "$tool" > /dev/null || fail "$tool is not installed"
+done
+
+# --- the servers ------------------------------------------------------------------------------------------------------
+
+work=$(mktemp -d "$dir/qfuse-bench.XXXXXX")
+declare -A server=() target=()
+
+# Whatever has happened: nothing stays mounted, running or on disk.
+clean_up() {
+    local name at
+    trap '' INT TERM HUP
+    for name in "${!server[@]}"; do
+        at=$work/$name
+        [[ $name == QEMU ]] && at=$work/QEMU.raw
+        # Busy for a moment after its reader was killed; at last it is only taken out of the tree.
+        for _ in 1 2 3 4 5 6 7 8 9 10; do
+            mounted "$at" || break
+            umount "$at" 2> /dev/null || sleep 0.2
+        done
+        if mounted "$at"; then umount -l "$at" || true; fi
+        if [[ $name == QEMU ]]; then kill "${server[$name]}" 2> /dev/null || true; fi
+        wait "${server[$name]}" 2> /dev/null || true
+    done
+    rm -rf --one-file-system "$work"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+mounted() {
+    grep -qF " $1 " /proc/self/mountinfo
+}
+
+# Waits until the server $1 serves $2 at the mount point $3.
+await() {
+    for _ in {1..300}; do
+        if mounted "$3"; then
+            server[$1]=$4
+            target[$1]=$2
+            return
+        fi
+        kill -0 "$4" 2> /dev/null || break
+        sleep 0.1
+    done
+    kill "$4" 2> /dev/null || true
+    fail "the server $1 did not mount; it said: $(cat "$work/$1.log")"
+}
+
+start_limit() {
+    gcc -O2 -pthread -o "$work/climit" integration/src/bench/c/climit.c || fail "the limit server does not compile"
+    mkdir "$work/limit"
+    "$work/climit" "$work/plain.raw" "$work/limit" > "$work/limit.log" 2>&1 &
+    await limit "$work/limit/disk.raw" "$work/limit" $!
+}
+
+start_qfuse() {
+    ./qfuse --version > /dev/null # builds it first, where that is to do
+    mkdir "$work/qfuse"
+    ./qfuse mount --foreground --transport="$transport" "$work/disk.qcow2" "$work/qfuse" > "$work/qfuse.log" 2>&1 &
+    await qfuse "$work/qfuse/disk.raw" "$work/qfuse" $!
+}
+
+start_qemu() {
+    if ! command -v qemu-storage-daemon > /dev/null; then
+        echo "bench.sh: qemu-storage-daemon is not installed; going on without it" >&2
+        return
+    fi
+    touch "$work/QEMU.raw"
+    qemu-storage-daemon --blockdev driver=file,node-name=file,filename="$work/copy.qcow2" \
+        --blockdev driver=qcow2,node-name=disk,file=file \
+        --export type=fuse,id=export,node-name=disk,mountpoint="$work/QEMU.raw",writable=on > "$work/QEMU.log" 2>&1 &
+    await QEMU "$work/QEMU.raw" "$work/QEMU.raw" $!
+}
+
+# Prints a value in kB from the process status of qfuse as MiB.
+memory() {
+    awk -v name="$1:" '$1 == name { printf "%d", $2 / 1024 }' "/proc/${server[qfuse]}/status"
+}
+
+# Prints how many bytes all threads of qfuse have allocated on its heap so far.
+allocated() {
+    local jcmd
+    jcmd=$(dirname "$(readlink "/proc/${server[qfuse]}/exe")")/jcmd
+    "$jcmd" "${server[qfuse]}" Thread.print -e | grep -o 'allocated=[0-9.]*[BKMG]' | tr -d 'a-z=' | awk '
+        { unit = substr($0, length($0)); n = $0 + 0 }
+        { sum += n * (unit == "G" ? 2^30 : unit == "M" ? 2^20 : unit == "K" ? 2^10 : 1) }
+        END { printf "%d", sum }'
+}
+
+# --- the measurements -------------------------------------------------------------------------------------------------
+
+engine=io_uring
+# Some kernels and containers forbid io_uring.
+if ! fio --name=probe --ioengine=io_uring --filename="$work/probe" --size=4k --rw=write > /dev/null 2>&1; then
+    engine=libaio
+fi
+rm -f "$work/probe"
+
+# Runs fio on the file $1 with the further options; prints the requests it made, then requests and MB a second.
+run_fio() {
+    local file=$1
+    shift
+    fio --name=bench --filename="$file" --ioengine=$engine --direct=1 --norandommap --randrepeat=0 --group_reporting \
+        --output-format=terse --terse-version=3 "$@" | awk -F';' '
+        /^3;/ { n += ($6 + $47) / bs; iops += $8 + $49; mb += ($7 + $48) * 1024 / 1e6 }
+        END { if (!iops) exit 1; printf "%d %.0f %.0f\n", n, iops, mb }' bs="$(kib "$@")" \
+        || fail "fio failed on $file"
+}
+
+# Prints the block size of fio options in KiB.
+kib() {
+    local word
+    for word in "$@"; do
+        case $word in
+            --bs=4k) echo 4 ;;
+            --bs=1M) echo 1024 ;;
+        esac
+    done
+}
+
+# name | unit | fio options
+workloads() {
+    cat << 'END'
+4 KiB random read, depth 1|IOPS|--rw=randread --bs=4k --iodepth=1
+4 KiB random read, depth 32|IOPS|--rw=randread --bs=4k --iodepth=32
+4 KiB random read, 4 jobs|IOPS|--rw=randread --bs=4k --iodepth=1 --numjobs=4
+4 KiB random write, depth 1|IOPS|--rw=randwrite --bs=4k --iodepth=1
+4 KiB random write, depth 32|IOPS|--rw=randwrite --bs=4k --iodepth=32
+1 MiB sequential read|MB/s|--rw=read --bs=1M --iodepth=4
+1 MiB sequential write|MB/s|--rw=write --bs=1M --iodepth=4
+END
+}
+
+# Reads lines "name|unit|limit|qfuse|QEMU", one a round; prints the table.
+table() {
+    awk -F'|' '
+    function median(values, n,    i, j, t) {
+        for (i = 2; i <= n; i++)
+            for (j = i; j > 1 && values[j - 1] > values[j]; j--) {
+                t = values[j]; values[j] = values[j - 1]; values[j - 1] = t
+            }
+        return n % 2 ? values[(n + 1) / 2] : (values[n / 2] + values[n / 2 + 1]) / 2
+    }
+    function cell(name, column,    values, n, i, m) {
+        for (i = 1; i <= count[name]; i++) if (seen[name, i, column] > 0) values[++n] = seen[name, i, column]
+        if (!n) return "not installed"
+        m = median(values, n)
+        return sprintf("%d (%d–%d)", m, values[1], values[n])
+    }
+    function ratio(name, column,    values, n, i) {
+        for (i = 1; i <= count[name]; i++)
+            if (seen[name, i, column] > 0) values[++n] = seen[name, i, 4] / seen[name, i, column]
+        return n ? sprintf("%.2f", median(values, n)) : "—"
+    }
+    !($1 in count) { order[++names] = $1; unit[$1] = $2 }
+    { round = ++count[$1]; for (c = 3; c <= 5; c++) seen[$1, round, c] = $c }
+    END {
+        print "| workload | unit | limit | qfuse | QEMU | qfuse / limit | qfuse / QEMU |"
+        print "|---|---|---|---|---|---|---|"
+        for (i = 1; i <= names; i++) {
+            name = order[i]
+            printf "| %s | %s | %s | %s | %s | %s | %s |\n", name, unit[name], cell(name, 3), cell(name, 4),
+                cell(name, 5), ratio(name, 3), ratio(name, 5)
+        }
+    }'
+}
+
+# One measurement of the workload with unit $2 and options $3 on the server $1; 0 where that server is missing.
+measure() {
+    local made iops mb
+    if [[ -z ${target[$1]:-} ]]; then
+        echo 0
+        return
+    fi
+    # shellcheck disable=SC2086 # the options are words
+    read -r made iops mb < <(run_fio "${target[$1]}" --time_based --runtime="$seconds" --size="$size" $3)
+    [[ -n ${made:-} ]] || fail "no result from fio on $1"
+    if [[ $2 == IOPS ]]; then echo "$iops"; else echo "$mb"; fi
+}
+
+describe() {
+    echo "qfuse $(./qfuse --version | awk '{ print $2 }') on $(nproc) processors, Linux $(uname -r)," \
+        "Java $("$(readlink "/proc/${server[qfuse]}/exe")" -version 2>&1 | awk -F'"' 'NR == 1 { print $2 }')," \
+        "$(fio --version) ($engine), transport $transport, images on $(stat -f -c %T "$dir"): $*"
+}
+
+# Prints what $2 requests of the kind $1 have allocated, given the bytes before and after.
+per_request() {
+    awk -v kind="$1" -v n="$2" -v before="$3" -v after="$4" \
+        'BEGIN { printf "- heap allocated for each %s: %.1f bytes (%d requests)\n", kind, (after - before) / n, n }'
+}
+
+compare() {
+    local name unit options round kind before made
+    qemu-img create -q -f raw "$work/plain.raw" "$size"
+    # Bytes that no tool takes for zeroes, so that every cluster is allocated.
+    head -c "$(stat -c %s "$work/plain.raw")" /dev/urandom > "$work/plain.raw"
+    qemu-img convert -f raw -O qcow2 "$work/plain.raw" "$work/disk.qcow2"
+    start_limit
+    start_qfuse
+    if command -v qemu-storage-daemon > /dev/null; then cp "$work/disk.qcow2" "$work/copy.qcow2"; fi
+    start_qemu
+    for name in "${!target[@]}"; do
+        for kind in randread randwrite; do
+            run_fio "${target[$name]}" --time_based --runtime=2 --size="$size" --rw=$kind --bs=4k --iodepth=32 > /dev/null
+        done
+    done
+
+    describe "$rounds rounds of $seconds s, $size disk, clusters 64k, all allocated"
+    echo
+    for ((round = 1; round <= rounds; round++)); do
+        echo "bench.sh: round $round of $rounds" >&2
+        while IFS='|' read -r name unit options; do
+            echo "$name|$unit|$(measure limit "$unit" "$options")|$(measure qfuse "$unit" "$options")|$(measure QEMU "$unit" "$options")"
+        done < <(workloads) >> "$work/results"
+    done
+    table < "$work/results"
+    echo
+    for kind in randread randwrite; do
+        before=$(allocated)
+        read -r made _ < <(run_fio "${target[qfuse]}" --time_based --runtime="$seconds" --size="$size" --rw=$kind \
+            --bs=4k --iodepth=32)
+        per_request "4 KiB $kind" "$made" "$before" "$(allocated)"
+    done
+    echo "- memory of the qfuse server: $(memory VmRSS) MiB resident, at most $(memory VmHWM) MiB"
+}
+
+endure() {
+    local part before made all=0 parts=10
+    qemu-img create -q -f qcow2 "$work/disk.qcow2" "$size"
+    start_qfuse
+    describe "$size disk, clusters 64k, nothing allocated at first; 4 KiB requests at random, 70 % reads, depth 32"
+    echo
+    echo "| requests so far | requests/s | resident MiB | highest MiB |"
+    echo "|---|---|---|---|"
+    before=$(allocated)
+    for ((part = 1; part <= parts; part++)); do
+        local iops
+        read -r made iops _ < <(run_fio "${target[qfuse]}" --size="$size" --io_size=$((requests / parts * 4))k \
+            --rw=randrw --rwmixread=70 --bs=4k --iodepth=32)
+        all=$((all + made))
+        echo "| $all | $iops | $(memory VmRSS) | $(memory VmHWM) |"
+    done
+    echo
+    per_request "4 KiB request" "$all" "$before" "$(allocated)"
+    umount "$work/qfuse" && wait "${server[qfuse]}"
+    qemu-img check "$work/disk.qcow2" | sed -n '1s/^/- qemu-img check: /p'
+}
+
+if $endurance; then endure; else compare; fi
