@@ -28,7 +28,7 @@ final class Complaint {
      */
     static String line(String what, Throwable e) {
         String subject = what.isEmpty() || what.equals("qfuse") ? "" : what.replaceFirst("^qfuse ", "") + ": ";
-        return "qfuse: " + subject + reason(e).replaceAll("\\s*\\R\\s*", "; ").strip();
+        return "qfuse: " + subject + reason(e).strip().replaceAll("\\s*\\R\\s*", "; ");
     }
 
     private static String reason(Throwable e) {

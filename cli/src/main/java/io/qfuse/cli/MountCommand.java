@@ -95,16 +95,15 @@ final class MountCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         ServeRequest request = request();
-        if (foreground) {
-            Server.serve(request);
-            return 0;
+        if (!foreground && !Background.isChild()) {
+            return Background.start(spec.root().commandLine().getParseResult().originalArgs());
         }
-        if (Background.isChild()) {
+        ServerLog.configure(Qfuse.verbose(spec));
+        if (!foreground) {
             Posix.detach();
-            Server.serve(request);
-            return 0;
         }
-        return Background.start(spec.root().commandLine().getParseResult().originalArgs());
+        Server.serve(request);
+        return 0;
     }
 
     private ServeRequest request() {

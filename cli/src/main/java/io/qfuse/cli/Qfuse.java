@@ -49,7 +49,7 @@ public final class Qfuse implements Runnable {
     @Option(
             names = "--verbose",
             scope = ScopeType.INHERIT,
-            description = "On failure, also print where in the program it came from.")
+            description = "On failure, also print where in the program it came from; for mount, log failed requests.")
     private boolean verbose;
 
     private Qfuse() {}

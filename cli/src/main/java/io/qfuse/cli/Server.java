@@ -28,6 +28,7 @@ final class Server {
     private final CountDownLatch mountedOrFailed = new CountDownLatch(1);
     private final CountDownLatch ended = new CountDownLatch(1);
     private volatile @Nullable Mount mount;
+    private volatile boolean signalled;
     private volatile int exitCode = Qfuse.FAILED;
 
     private Server(ServeRequest request) {
@@ -41,6 +42,12 @@ final class Server {
         try {
             server.run();
             server.exitCode = 0;
+        } catch (IOException e) {
+            if (!server.signalled) {
+                throw e;
+            }
+            // The hook ends the process as soon as it may: the caller would come too late to say this.
+            Complaint.print(stderr(), e, false);
         } finally {
             server.mountedOrFailed.countDown();
             server.ended.countDown();
@@ -60,7 +67,7 @@ final class Server {
                     System.err.println("qfuse: " + serving.hint());
                 }
                 announcement.ready();
-            } catch (IOException e) {
+            } catch (IOException | RuntimeException e) {
                 serving.close();
                 throw e;
             }
@@ -84,6 +91,7 @@ final class Server {
     // Runs beside the serving thread when the process is told to end, and after it when it ends by itself.
     private void endBySignal() {
         try {
+            signalled = ended.getCount() > 0;
             mountedOrFailed.await();
             Mount serving = mount;
             if (ended.getCount() > 0 && serving != null) {
@@ -91,9 +99,13 @@ final class Server {
             }
             ended.await();
         } catch (IOException | InterruptedException e) {
-            Complaint.print(new PrintWriter(System.err, true, UTF_8), e, false);
+            Complaint.print(stderr(), e, false);
             exitCode = Qfuse.FAILED;
         }
         Runtime.getRuntime().halt(exitCode);
+    }
+
+    private static PrintWriter stderr() {
+        return new PrintWriter(System.err, true, UTF_8);
     }
 }
