@@ -19,6 +19,7 @@ usage: ./bench.sh [options]                 compare the servers (about 4 minutes
   --size SIZE       of the disk (default 1G; with --endurance 8G)
   --requests N      with --endurance: how many (default 20000000, an hour of 5500 a second)
   --dir DIR         where the images lie; there must be room for three of that size (default /dev/shm)
+  --only WORDS      only the workloads whose names contain these words, such as "read, depth"
   --transport NAME  that qfuse uses (default kernel)
 END
 }
@@ -26,6 +27,19 @@ END
 fail() {
     echo "bench.sh: $*" >&2
     exit 1
+}
+
+# name | unit | fio options
+workloads() {
+    cat << 'END'
+4 KiB random read, depth 1|IOPS|--rw=randread --bs=4k --iodepth=1
+4 KiB random read, depth 32|IOPS|--rw=randread --bs=4k --iodepth=32
+4 KiB random read, 4 jobs|IOPS|--rw=randread --bs=4k --iodepth=1 --numjobs=4
+4 KiB random write, depth 1|IOPS|--rw=randwrite --bs=4k --iodepth=1
+4 KiB random write, depth 32|IOPS|--rw=randwrite --bs=4k --iodepth=32
+1 MiB sequential read|MB/s|--rw=read --bs=1M --iodepth=4
+1 MiB sequential write|MB/s|--rw=write --bs=1M --iodepth=4
+END
 }
 
 cd "$(dirname "$(readlink -f "$0")")"
@@ -38,11 +52,12 @@ size=
 requests=20000000
 dir=/dev/shm
 transport=kernel
+only=
 while (($#)); do
     case $1 in
         --endurance) endurance=true ;;
         --help | -h) usage && exit ;;
-        --time | --rounds | --size | --requests | --dir | --transport)
+        --time | --rounds | --size | --requests | --dir | --only | --transport)
             (($# > 1)) || fail "$1 needs a value"
             case $1 in
                 --time) seconds=$2 ;;
@@ -50,6 +65,7 @@ while (($#)); do
                 --size) size=$2 ;;
                 --requests) requests=$2 ;;
                 --dir) dir=$2 ;;
+                --only) only=$2 ;;
                 --transport) transport=$2 ;;
             esac
             shift
@@ -63,6 +79,7 @@ if [[ -z $size ]]; then
     if $endurance; then size=8G; fi
 fi
 [[ $seconds$rounds$requests =~ ^[0-9]+$ ]] || fail "--time, --rounds and --requests are whole numbers"
+workloads | grep -qF -- "$only" || fail "--only $only: no workload has that in its name"
 [[ $(id -u) == 0 ]] || fail "has to run as root: the limit server mounts by itself"
 for tool in fio gcc qemu-img fusermount3 awk; do
     command -v "$tool" > /dev/null || fail "$tool is not installed"
@@ -186,19 +203,6 @@ kib() {
     done
 }
 
-# name | unit | fio options
-workloads() {
-    cat << 'END'
-4 KiB random read, depth 1|IOPS|--rw=randread --bs=4k --iodepth=1
-4 KiB random read, depth 32|IOPS|--rw=randread --bs=4k --iodepth=32
-4 KiB random read, 4 jobs|IOPS|--rw=randread --bs=4k --iodepth=1 --numjobs=4
-4 KiB random write, depth 1|IOPS|--rw=randwrite --bs=4k --iodepth=1
-4 KiB random write, depth 32|IOPS|--rw=randwrite --bs=4k --iodepth=32
-1 MiB sequential read|MB/s|--rw=read --bs=1M --iodepth=4
-1 MiB sequential write|MB/s|--rw=write --bs=1M --iodepth=4
-END
-}
-
 # Reads lines "name|unit|limit|qfuse|QEMU", one a round; prints the table.
 table() {
     awk -F'|' '
@@ -270,7 +274,8 @@ compare() {
     start_qemu
     for name in "${!target[@]}"; do
         for kind in randread randwrite; do
-            run_fio "${target[$name]}" --time_based --runtime=2 --size="$size" --rw=$kind --bs=4k --iodepth=32 > /dev/null
+            run_fio "${target[$name]}" --time_based --runtime="$seconds" --size="$size" --rw=$kind \
+                --bs=4k --iodepth=32 > /dev/null
         done
     done
 
@@ -280,7 +285,7 @@ compare() {
         echo "bench.sh: round $round of $rounds" >&2
         while IFS='|' read -r name unit options; do
             echo "$name|$unit|$(measure limit "$unit" "$options")|$(measure qfuse "$unit" "$options")|$(measure QEMU "$unit" "$options")"
-        done < <(workloads) >> "$work/results"
+        done < <(workloads | grep -F -- "$only") >> "$work/results"
     done
     table < "$work/results"
     echo
