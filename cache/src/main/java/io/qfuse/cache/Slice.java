@@ -171,7 +171,7 @@ public final class Slice {
 
     private void pin(int newRank) {
         if (dirty && newRank != rank) {
-            throw new IllegalStateException(
+            throw new SliceConflictException(
                     "slice at 0x" + Long.toHexString(offset) + " is dirty with rank " + rank + ", not " + newRank);
         }
         pins++;

@@ -164,6 +164,7 @@ public final class SliceCache {
      * The slice at an offset for changing, loaded where it is not there; to be unpinned.
      *
      * @param rank when a checkpoint writes it, 0 to below {@link #RANKS}; the same as long as it is dirty
+     * @throws SliceConflictException where it is dirty with another rank
      */
     public Slice pin(long offset, int rank) throws IOException {
         Slice slice = front.find(offset);
@@ -223,7 +224,7 @@ public final class SliceCache {
     /**
      * Drops the slices of a range whose bytes are no metadata any more, or not yet.
      *
-     * @throws IllegalStateException where one is dirty or pinned
+     * @throws SliceConflictException where one is dirty or pinned
      */
     public void forget(long offset, long length) {
         drop(offset, length, false);
@@ -232,7 +233,7 @@ public final class SliceCache {
     /**
      * Drops the slices of a range with their changes: of tables that are freed.
      *
-     * @throws IllegalStateException where one is pinned
+     * @throws SliceConflictException where one is pinned
      */
     public void discard(long offset, long length) {
         drop(offset, length, true);
@@ -358,7 +359,7 @@ public final class SliceCache {
                 return dropped[0] ? null : found;
             });
             if (!dropped[0]) {
-                throw new IllegalStateException("still in use: " + slice);
+                throw new SliceConflictException("still in use: " + slice);
             }
             front.remove(slice);
         } finally {

@@ -68,7 +68,7 @@ final class Qcow2Image implements Disk {
         this.backing = backing;
         this.geometry = header.geometry();
         this.health = new Health(file, header, options.writable());
-        this.tables = new Tables(file, geometry, caches.metadata());
+        this.tables = new Tables(file, geometry, caches.metadata(), health);
         this.allocator = new ClusterAllocator(file, tables, geometry, header, health);
         ClusterMap map = new ClusterMap(file, tables, geometry, allocator, health, header);
         this.checkpoint = new Checkpoint(file, tables, allocator, map, health, header);

@@ -40,11 +40,11 @@ public final class ClusterAllocator {
     private final HostFile file;
     private final Tables tables;
     private final Geometry geometry;
-    private final Health health;
 
     /** Protects all fields below it, every refcount slice and every refcount table slice. */
     private final ReentrantLock lock = new ReentrantLock();
 
+    private final MetadataRegions regions;
     private final Refcounts refcounts;
     private final PendingFrees pending;
 
@@ -60,8 +60,8 @@ public final class ClusterAllocator {
         this.file = file;
         this.tables = tables;
         this.geometry = geometry;
-        this.health = health;
-        this.refcounts = new Refcounts(file, tables, geometry, header, health);
+        this.regions = new MetadataRegions(geometry, health, header);
+        this.refcounts = new Refcounts(file, tables, geometry, header, health, regions);
         this.pending = new PendingFrees(geometry.clusterBits());
         this.neverWritten = geometry.clustersFor(file.size());
     }
@@ -71,8 +71,8 @@ public final class ClusterAllocator {
         lock.lock();
         try {
             for (; ; ) {
-                long first = refcounts.findFree(hint, true);
-                if (!cover(first)) {
+                long first = refcounts.findFree(hint);
+                if (!cover(first, -1)) {
                     hint = first;
                     int count = 1;
                     while (count < most && refcounts.isCovered(first + count) && refcounts.get(first + count) == 0) {
@@ -90,17 +90,17 @@ public final class ClusterAllocator {
     public HostRun allocateAdjacent(int count) throws IOException {
         lock.lock();
         try {
-            long first = refcounts.findFree(hint, true);
+            long first = refcounts.findFree(hint);
             int found = 0;
             while (found < count) {
-                long next = refcounts.findFree(first + found, true);
+                long next = refcounts.findFree(first + found);
                 if (next != first + found) {
                     first = next;
                     found = 0;
                 }
-                if (cover(next)) {
-                    // The new block may lie anywhere that was free, here too.
-                    first = refcounts.findFree(hint, true);
+                if (cover(next, found > 0 ? first : -1)) {
+                    // The new block took the first of the clusters found so far, or the one that it was made for.
+                    first = refcounts.findFree(first);
                     found = 0;
                 } else {
                     found++;
@@ -112,8 +112,8 @@ public final class ClusterAllocator {
         }
     }
 
-    private boolean cover(long cluster) throws IOException {
-        boolean grew = refcounts.cover(cluster, hint, pending);
+    private boolean cover(long cluster, long room) throws IOException {
+        boolean grew = refcounts.cover(cluster, room, pending);
         if (grew) {
             neverWritten = Math.max(neverWritten, geometry.clustersFor(file.size()));
         }
@@ -121,12 +121,10 @@ public final class ClusterAllocator {
     }
 
     private HostRun take(long first, int count) throws IOException {
-        if (first == 0) {
-            throw health.corrupt("the header's cluster has refcount 0");
-        }
         if (first + count > geometry.clusterIndex(MAX_OFFSET)) {
             throw new Qcow2Exception(Kind.NO_SPACE, file.path(), "host offsets are at their limit of 2^56");
         }
+        regions.requireUnused(first, count);
         refcounts.take(first, count);
         boolean fresh = first >= neverWritten;
         neverWritten = Math.max(neverWritten, first + count);
@@ -134,6 +132,16 @@ public final class ClusterAllocator {
             hint = first + count;
         }
         return new HostRun(geometry.clusterOffset(first), count, fresh);
+    }
+
+    /** Tells where the L1 table lies from now on. */
+    public void moveL1(long offset, int entries) {
+        lock.lock();
+        try {
+            regions.moveL1(offset, entries);
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** Takes back clusters that no table has ever named. */

@@ -35,16 +35,18 @@ final class Refcounts {
     private final Tables tables;
     private final Geometry geometry;
     private final Health health;
+    private final MetadataRegions regions;
     private final int order;
     private final long maxCount;
 
     private RefcountTableLocation location;
 
-    Refcounts(HostFile file, Tables tables, Geometry geometry, Header header, Health health) {
+    Refcounts(HostFile file, Tables tables, Geometry geometry, Header header, Health health, MetadataRegions regions) {
         this.file = file;
         this.tables = tables;
         this.geometry = geometry;
         this.health = health;
+        this.regions = regions;
         this.order = geometry.refcountOrder();
         this.maxCount = order == 6 ? -1L : (1L << (1 << order)) - 1;
         this.location = new RefcountTableLocation(header.refcountTableOffset(), header.refcountTableClusters());
@@ -64,23 +66,15 @@ final class Refcounts {
         return block == 0 ? 0 : read(tables.slice(sliceOf(block, cluster)), indexInSlice(cluster));
     }
 
-    /**
-     * The first cluster at or behind {@code from} whose count is 0. Clusters without a block are free too, and counted
-     * so, if {@code uncovered} is set; otherwise they are passed over, and -1 tells that there is none.
-     */
-    long findFree(long from, boolean uncovered) throws IOException {
+    /** The first cluster at or behind {@code from} whose count is 0; those without a block are free too. */
+    long findFree(long from) throws IOException {
         int perSlice = geometry.refcountsPerSlice();
-        int perBlock = geometry.refcountsPerBlock();
-        long end = tableEntries() * perBlock;
+        long end = tableEntries() * geometry.refcountsPerBlock();
         long cluster = from;
         while (cluster < end) {
             long block = blockOf(cluster);
             if (block == 0) {
-                if (uncovered) {
-                    return cluster;
-                }
-                cluster = (cluster / perBlock + 1) * perBlock;
-                continue;
+                return cluster;
             }
             Slice slice = tables.slice(sliceOf(block, cluster));
             for (int i = indexInSlice(cluster); i < perSlice; i++, cluster++) {
@@ -89,12 +83,15 @@ final class Refcounts {
                 }
             }
         }
-        return uncovered ? cluster : -1;
+        return cluster;
     }
 
     /** Raises the counts of adjacent covered clusters from 0 to 1. */
     void take(long cluster, long count) throws IOException {
         for (long c = cluster; c < cluster + count; c++) {
+            if (blockOf(c) == geometry.clusterOffset(c)) {
+                throw health.corrupt("refcount block 0x" + Long.toHexString(blockOf(c)) + " counts itself as free");
+            }
             change(c, 1);
         }
     }
@@ -107,9 +104,9 @@ final class Refcounts {
     /**
      * Makes the count of a cluster be kept; returns false where it already was.
      *
-     * @param hint no cluster below it is free
+     * @param room a cluster of count 0 that is covered, for the new block; negative where none is known
      */
-    boolean cover(long cluster, long hint, PendingFrees frees) throws IOException {
+    boolean cover(long cluster, long room, PendingFrees frees) throws IOException {
         if (isCovered(cluster)) {
             return false;
         }
@@ -118,18 +115,18 @@ final class Refcounts {
             grow(index, frees);
             return true;
         }
-        long elsewhere = findFree(hint, false);
-        if (elsewhere >= 0) {
-            take(elsewhere, 1);
+        if (room >= 0) {
+            take(room, 1);
             try {
-                clearBlock(elsewhere);
-                link(index, elsewhere);
+                clearBlock(room);
+                link(index, room);
             } catch (IOException e) {
-                drop(elsewhere);
+                drop(room);
                 throw e;
             }
         } else {
-            // Nobody refers to a cluster of this range: its first one holds the block and counts itself.
+            // Nobody refers to a cluster of this range: this one holds the block and counts itself.
+            regions.requireUnused(cluster, 1);
             clearBlock(cluster);
             setCount(geometry.clusterOffset(cluster), cluster, 1);
             link(index, cluster);
@@ -162,6 +159,7 @@ final class Refcounts {
         }
         long firstIndex = geometry.refcountTableIndex(first);
         long newTable = geometry.clusterOffset(first + blocks);
+        regions.requireUnused(first, blocks + tableClusters);
         tables.clear(geometry.clusterOffset(first), (blocks + tableClusters) * geometry.clusterSize());
         for (long c = first; c < first + blocks + tableClusters; c++) {
             long block = geometry.clusterOffset(first + geometry.refcountTableIndex(c) - firstIndex);
@@ -180,6 +178,7 @@ final class Refcounts {
         tables.drop(location.offset(), (long) location.clusters() * geometry.clusterSize());
         frees.add(location.offset(), location.clusters(), false);
         location = new RefcountTableLocation(newTable, Math.toIntExact(tableClusters));
+        regions.moveRefcountTable(location);
     }
 
     private void clearBlock(long cluster) throws IOException {

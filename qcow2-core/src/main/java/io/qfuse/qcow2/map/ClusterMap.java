@@ -260,6 +260,7 @@ public final class ClusterMap {
                 throw e;
             }
             l1 = new L1Location(run.offset(), needed);
+            allocator.moveL1(run.offset(), needed);
             long oldClusters = geometry.clustersFor((long) old.entries() * Tables.ENTRY);
             if (oldClusters > 0) {
                 tables.drop(old.offset(), geometry.clusterOffset(oldClusters));

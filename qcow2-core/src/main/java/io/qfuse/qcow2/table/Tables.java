@@ -4,7 +4,10 @@ import io.qfuse.cache.CacheBudget;
 import io.qfuse.cache.CapturedSlice;
 import io.qfuse.cache.Slice;
 import io.qfuse.cache.SliceCache;
+import io.qfuse.cache.SliceConflictException;
+import io.qfuse.qcow2.Qcow2Exception;
 import io.qfuse.qcow2.format.Geometry;
+import io.qfuse.qcow2.guard.Health;
 import io.qfuse.qcow2.io.HostFile;
 import java.io.IOException;
 import java.util.List;
@@ -21,12 +24,14 @@ public final class Tables {
     public static final int ENTRY = 8;
 
     private final HostFile file;
+    private final Health health;
     private final int sliceSize;
     private final SliceCache cache;
 
     /** The tables of one file. */
-    public Tables(HostFile file, Geometry geometry, CacheBudget budget) {
+    public Tables(HostFile file, Geometry geometry, CacheBudget budget, Health health) {
         this.file = file;
+        this.health = health;
         this.sliceSize = geometry.sliceSize();
         this.cache = new SliceCache(budget, file::read, sliceSize);
     }
@@ -43,7 +48,11 @@ public final class Tables {
 
     /** The slice that holds a host offset, for changing; must be {@linkplain #unpin unpinned}. */
     public Slice pin(long at, Rank rank) throws IOException {
-        return cache.pin(at & -sliceSize, rank.number());
+        try {
+            return cache.pin(at & -sliceSize, rank.number());
+        } catch (SliceConflictException e) {
+            throw overlap(at, e);
+        }
     }
 
     /** Ends what {@link #pin} began. */
@@ -74,12 +83,20 @@ public final class Tables {
     /** Makes a range of fresh clusters a table of zeroes, in the file and in the cache. */
     public void clear(long offset, long length) throws IOException {
         file.writeZeroes(offset, length);
-        cache.discard(offset, length); // behind the write: what is loaded from now on are the zeroes
+        drop(offset, length); // behind the write: what is loaded from now on are the zeroes
     }
 
     /** Forgets a table that is given up, changed or not. */
-    public void drop(long offset, long length) {
-        cache.discard(offset, length);
+    public void drop(long offset, long length) throws IOException {
+        try {
+            cache.discard(offset, length);
+        } catch (SliceConflictException e) {
+            throw overlap(offset, e);
+        }
+    }
+
+    private Qcow2Exception overlap(long at, SliceConflictException cause) {
+        return health.corrupt("two tables use host offset 0x" + Long.toHexString(at) + ": " + cause.getMessage());
     }
 
     /** Copies of all changed slices of a rank. */

@@ -48,8 +48,9 @@ final class ClusterAllocatorTest {
             this.file = new RecordingFile(image);
             Header header = HeaderReader.read(file);
             this.geometry = header.geometry();
-            Tables tables = new Tables(file, geometry, new CacheBudget(64 << 10));
-            this.allocator = new ClusterAllocator(file, tables, geometry, header, new Health(file, header, true));
+            Health health = new Health(file, header, true);
+            Tables tables = new Tables(file, geometry, new CacheBudget(64 << 10), health);
+            this.allocator = new ClusterAllocator(file, tables, geometry, header, health);
         }
 
         /** The clusters of a run, which nobody was given before. */
@@ -200,10 +201,11 @@ final class ClusterAllocatorTest {
                         new RecordingFile.Call("punchHole", run.offset() + 2 * 4096, 4096));
     }
 
-    @Test
-    void header_is_never_given_out_whatever_its_count_says() throws IOException {
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 2, 3})
+    void header_and_tables_are_never_given_out_whatever_their_counts_say(int cluster) throws IOException {
         MemoryHostFile image = new ImageKind(3, 12, 4, false).create(1024);
-        image.write(2 * 4096, new byte[2], 0, 2);
+        image.write(2 * 4096 + 2 * cluster, new byte[2], 0, 2);
         Fixture fixture = new Fixture(image);
         assertThatThrownBy(() -> fixture.allocator.allocate(1))
                 .isInstanceOfSatisfying(
