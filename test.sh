@@ -29,8 +29,7 @@ esac
 # What has to be there, and the Debian packages that bring it; the first of them that exists is taken.
 needs() {
     cat << 'END'
-command java                 openjdk-17-jdk-headless default-jdk-headless
-command javac                openjdk-17-jdk-headless default-jdk-headless
+jdk     17                   openjdk-17-jdk-headless
 command mvn                  maven
 command qemu-img             qemu-utils
 command qemu-io              qemu-utils
@@ -50,10 +49,22 @@ header linux/fuse.h          linux-libc-dev
 END
 }
 
+# Prints the home of a JDK of version $1, nothing where there is none.
+jdk() {
+    local home
+    for home in "${JAVA_HOME:-/nowhere}" /usr/lib/jvm/*; do
+        if [[ -x $home/bin/javac ]] && grep -qs "^JAVA_VERSION=\"$1[.\"]" "$home/release"; then
+            echo "$home"
+            return
+        fi
+    done
+}
+
 present() {
     case $1 in
         command) command -v "$2" > /dev/null ;;
-        library) ldconfig -p | grep -qF "$2" ;;
+        library) [[ $(ldconfig -p) == *"$2"* ]] ;;
+        jdk) [[ -n $(jdk "$2") ]] ;;
         header) [[ -e /usr/include/$2 ]] ;;
     esac
 }
@@ -97,23 +108,6 @@ fi
 [[ -e /dev/loop-control ]] || fail "/dev/loop-control is missing: the kernel needs the loop module"
 chmod 0666 /dev/fuse # as udev does; without it no ordinary user can mount
 
-# --- the JDKs ---------------------------------------------------------------------------------------------------------
-
-# Prints the home of a JDK of version $1, nothing where there is none.
-jdk() {
-    local home
-    for home in "${JAVA_HOME:-/nowhere}" /usr/lib/jvm/*; do
-        if [[ -x $home/bin/javac ]] && grep -qs "^JAVA_VERSION=\"$1[.\"]" "$home/release"; then
-            echo "$home"
-            return
-        fi
-    done
-}
-
-jdk25=$(jdk 25)
-jdk17=$(jdk 17)
-[[ -n $jdk17 ]] || fail "no JDK 17 in JAVA_HOME or /usr/lib/jvm"
-
 # --- the run ----------------------------------------------------------------------------------------------------------
 
 # Everything that the tests start has this directory in its environment and works in it: so leftovers are told apart.
@@ -149,6 +143,8 @@ verify() {
 }
 
 SECONDS=0
+jdk25=$(jdk 25)
+jdk17=$(jdk 17)
 summary=
 if [[ -n $jdk25 ]]; then
     verify "$jdk25"

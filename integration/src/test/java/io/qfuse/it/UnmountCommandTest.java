@@ -85,6 +85,18 @@ class UnmountCommandTest {
     }
 
     @Test
+    void a_mount_inside_is_named() throws IOException {
+        Path inside = mountPoint.resolve("disk.raw");
+        scratch.qemuImg().ok("create", "-q", "-f", "qcow2", "b.qcow2", "1M");
+        scratch.qfuse().ok("mount", "b.qcow2", inside);
+        assertThat(scratch.qfuse().run("unmount", mountPoint).ended(1).err())
+                .contains("the mount at " + inside)
+                .hasLineCount(1);
+        scratch.qfuse().ok("unmount", inside);
+        scratch.qfuse().ok("unmount", mountPoint);
+    }
+
+    @Test
     void nothing_mounted_is_an_error() throws IOException {
         scratch.qfuse().ok("unmount", mountPoint);
         Result result = scratch.qfuse().run("unmount", mountPoint).ended(1);
