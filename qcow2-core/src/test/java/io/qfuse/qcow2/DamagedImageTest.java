@@ -1,9 +1,11 @@
 package io.qfuse.qcow2;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import io.qfuse.qcow2.Qcow2Exception.Kind;
+import io.qfuse.qcow2.format.L2Entry;
 import io.qfuse.qcow2.io.NativeBuffer;
 import io.qfuse.qcow2.testing.ForwardingFile;
 import io.qfuse.qcow2.testing.ImageKind;
@@ -16,6 +18,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.EnumSource.Mode;
@@ -50,6 +53,30 @@ final class DamagedImageTest {
                 }
             }
         });
+    }
+
+    @Test
+    void broken_compressed_cluster_concerns_its_reader_only() throws IOException {
+        ImageKind kind = new ImageKind(3, 12, 4, false);
+        MemoryHostFile image = used(kind);
+        ImageTally tally = new ImageTally(image);
+        long table = 0;
+        while (tally.use(table) != Use.L2) {
+            table += kind.clusterSize();
+        }
+        int cluster = 130; // a hole
+        long entry = L2Entry.COMPRESSED | kind.clusterSize(); // its stream is what lies in the second cluster
+        image.write(table + 8L * cluster, ByteBuffer.allocate(8).putLong(entry).array(), 0, 8);
+        try (Disk disk = TestDisk.open(image, new MemoryHostFile("no base"));
+                NativeBuffer buffer = NativeBuffer.allocate(kind.clusterSize())) {
+            long guest = (long) cluster * kind.clusterSize();
+            assertThatThrownBy(() -> disk.read(guest, buffer.address(), 1))
+                    .isInstanceOf(Qcow2Exception.class)
+                    .hasMessageContainingAll("image.qcow2", "compressed", "0x1000");
+            assertThat(disk.writable()).isTrue();
+            disk.write(0, buffer.address(), kind.clusterSize());
+            disk.flush();
+        }
     }
 
     /** An image with data, holes, zeroes and reserved clusters. */

@@ -1,8 +1,10 @@
 package io.qfuse.qcow2;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.qfuse.qcow2.format.HeaderField;
+import io.qfuse.qcow2.io.HeaderReader;
 import io.qfuse.qcow2.io.NativeBuffer;
 import io.qfuse.qcow2.testing.ImageKind;
 import io.qfuse.qcow2.testing.ImageTally;
@@ -17,6 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -322,6 +325,31 @@ final class FlushTest {
         }
         assertThat(file.take()).allMatch(Call::isSync);
         assertThat(image.copy().bytes(HeaderField.AUTOCLEAR, 8)).endsWith(0xff);
+    }
+
+    @Test
+    void no_call_changes_an_image_that_is_open_for_reading() throws IOException {
+        MemoryHostFile image = USUAL.create(SIZE);
+        setAutoclear(image, 1);
+        RecordingFile file = new RecordingFile(image);
+        OpenOptions reading = OpenOptions.readOnly();
+        try (Disk disk =
+                new Qcow2Image(file, HeaderReader.read(file), null, reading, Qcow2Image.ChainCaches.of(reading))) {
+            disk.read(0, buffer.address(), SIZE);
+            disk.flush();
+            assertThat(disk.writable()).isFalse();
+            for (ThrowingCallable change : List.<ThrowingCallable>of(
+                    () -> write(disk, 0, 8),
+                    () -> disk.writeZeroes(0, 8, true),
+                    () -> disk.allocate(0, 8),
+                    () -> disk.resize(2 * SIZE))) {
+                assertThatThrownBy(change)
+                        .isInstanceOfSatisfying(
+                                Qcow2Exception.class,
+                                e -> assertThat(e.kind()).isEqualTo(Qcow2Exception.Kind.READ_ONLY));
+            }
+        }
+        assertThat(file.calls()).isEmpty();
     }
 
     @ParameterizedTest
