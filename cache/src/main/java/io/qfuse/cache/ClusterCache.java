@@ -5,8 +5,8 @@ import com.github.benmanes.caffeine.cache.Caffeine;
 import java.io.IOException;
 
 /**
- * A bounded cache of clusters that are costly to make, such as decompressed ones. Two threads that miss the same cluster
- * at once may both make it. Thread-safe.
+ * A bounded cache of clusters that are costly to make, such as decompressed ones, shared by any number of files. Two
+ * threads that miss the same cluster at once may both make it. Thread-safe.
  */
 public final class ClusterCache {
 
@@ -18,24 +18,33 @@ public final class ClusterCache {
         byte[] load(long key) throws IOException;
     }
 
-    private final Cache<Long, byte[]> clusters;
+    /** A cluster of one of the files, told apart by identity: owners do not define equality. */
+    private record Key(Object owner, long cluster) {}
+
+    private final Cache<Key, byte[]> clusters;
 
     /** A cache of at most {@code bytes} bytes of clusters. */
     public ClusterCache(long bytes) {
         this.clusters = Caffeine.newBuilder()
                 .maximumWeight(bytes)
-                .weigher((Long key, byte[] cluster) -> cluster.length)
+                .weigher((Key key, byte[] cluster) -> cluster.length)
                 .executor(Runnable::run)
                 .build();
     }
 
-    /** The cluster of a key; callers do not modify it. */
-    public byte[] get(long key, Loader loader) throws IOException {
-        byte[] cluster = clusters.getIfPresent(key);
-        if (cluster == null) {
-            cluster = loader.load(key);
-            clusters.put(key, cluster);
+    /**
+     * A cluster; callers do not modify it.
+     *
+     * @param owner whose cluster it is
+     * @param cluster its key among those of the owner
+     */
+    public byte[] get(Object owner, long cluster, Loader loader) throws IOException {
+        Key key = new Key(owner, cluster);
+        byte[] bytes = clusters.getIfPresent(key);
+        if (bytes == null) {
+            bytes = loader.load(cluster);
+            clusters.put(key, bytes);
         }
-        return cluster;
+        return bytes;
     }
 }

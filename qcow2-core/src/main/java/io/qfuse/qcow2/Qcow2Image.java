@@ -34,6 +34,9 @@ final class Qcow2Image implements Disk {
     /** A checkpoint is due when this share of the cache is changed and not yet durable. */
     private static final int DIRTY_SHARE = 4;
 
+    /** Decompressed clusters take this share of the cache beside it. */
+    private static final int DECOMPRESSED_SHARE = 4;
+
     private static final long MOST_DIRTY = 8L << 20;
     private static final int MOST_PENDING_FREES = 1 << 16;
 
@@ -96,16 +99,13 @@ final class Qcow2Image implements Disk {
      * What the images of one chain share.
      *
      * @param metadata room for slices of tables
-     * @param decompressedBytes room for decompressed clusters of each image, in bytes
+     * @param decompressed room for decompressed clusters
      */
-    record ChainCaches(CacheBudget metadata, long decompressedBytes) {
+    record ChainCaches(CacheBudget metadata, ClusterCache decompressed) {
 
         static ChainCaches of(OpenOptions options) {
-            return new ChainCaches(new CacheBudget(options.cacheBytes()), options.cacheBytes() / DIRTY_SHARE);
-        }
-
-        ClusterCache decompressed() {
-            return new ClusterCache(decompressedBytes);
+            return new ChainCaches(
+                    new CacheBudget(options.cacheBytes()), new ClusterCache(options.cacheBytes() / DECOMPRESSED_SHARE));
         }
     }
 

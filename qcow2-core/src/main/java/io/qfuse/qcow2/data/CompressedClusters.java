@@ -33,7 +33,7 @@ public final class CompressedClusters {
 
     /** Copies a part of a cluster's bytes; {@code entry} is its raw L2 entry. */
     void read(long entry, int from, long address, int length) throws IOException {
-        NativeBuffer.put(address, cache.get(entry, this::load), from, length);
+        NativeBuffer.put(address, cache.get(this, entry, this::load), from, length);
     }
 
     private byte[] load(long entry) throws IOException {

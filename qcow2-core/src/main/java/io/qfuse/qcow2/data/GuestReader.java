@@ -32,6 +32,11 @@ public final class GuestReader {
 
     /** Reads a range whose clusters the caller holds. */
     void readHeld(long guest, long address, int length) throws IOException {
+        long stored = image.map().stored(guest, length, false);
+        if (stored >= 0) {
+            image.file().read(stored, address, length);
+            return;
+        }
         long at = guest;
         long end = guest + length;
         while (at < end) {

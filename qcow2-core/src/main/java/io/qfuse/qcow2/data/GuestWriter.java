@@ -55,6 +55,11 @@ public final class GuestWriter {
     private int writeInPlace(long guest, long address, int length) throws IOException {
         image.lockShared(guest, length);
         try {
+            long stored = image.map().stored(guest, length, true);
+            if (stored >= 0) {
+                image.file().write(stored, address, length);
+                return length;
+            }
             int done = 0;
             while (done < length) {
                 Mapping run = image.map().lookup(guest + done, length - done);

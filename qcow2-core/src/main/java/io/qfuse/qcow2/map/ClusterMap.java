@@ -70,6 +70,34 @@ public final class ClusterMap {
         return run(guest, most, slice, tables.within(at), L1Entry.isCopied(entry));
     }
 
+    /**
+     * The host offset of a range where it is stored within one subcluster, as most requests are: found without making an
+     * object. The caller holds the cluster of {@code guest}.
+     *
+     * @param owned whether the host cluster must belong to this image alone
+     * @return -1 where it is anything else, which {@link #lookup} tells
+     */
+    public long stored(long guest, int length, boolean owned) throws IOException {
+        long l1Entry = l1Entry(geometry.l1Index(guest));
+        if (L1Entry.l2Offset(l1Entry) == 0) {
+            return -1;
+        }
+        long at = entryAt(l2Table(guest, l1Entry), guest);
+        Slice slice = tables.slice(at);
+        long descriptor = layout.descriptor(slice, tables.within(at));
+        long bitmap = layout.bitmap(slice, tables.within(at));
+        int into = geometry.offsetInCluster(guest);
+        int subcluster = into / geometry.subclusterSize();
+        boolean data = !L2Entry.isCompressed(descriptor) && kind(bitmap, subcluster) == Kind.DATA;
+        boolean inside = (into + length - 1) / geometry.subclusterSize() == subcluster;
+        boolean ours = !owned || (L2Entry.isCopied(descriptor) && L1Entry.isCopied(l1Entry));
+        if (!data || !inside || !ours || Subclusters.contradicts(bitmap)) {
+            return -1;
+        }
+        long host = hostOffset(guest, descriptor);
+        return host == 0 ? -1 : host + into;
+    }
+
     /** How far the L1 table has no L2 table from {@code guest} on; looks at one slice of the L1 table at most. */
     private long withoutTable(long guest, long most) throws IOException {
         long reach = geometry.l2Reach();
