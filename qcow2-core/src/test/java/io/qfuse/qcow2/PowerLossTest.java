@@ -78,6 +78,9 @@ final class PowerLossTest {
         /** All that was done before {@code operation} is durable from {@code moment} on. */
         private record Flush(int operation, int moment) {}
 
+        /** The disk had {@code sectors} at {@code end} for sure, and may have had them from {@code begin} on. */
+        private record Resize(int operation, int begin, int end, int sectors) {}
+
         private final ImageKind kind;
         private final long seed;
         private final PowerLossFile file;
@@ -85,6 +88,7 @@ final class PowerLossTest {
         private final Disk disk;
         private final List<List<Version>> sectors = new ArrayList<>();
         private final List<Flush> flushes = new ArrayList<>();
+        private final List<Resize> resizes = new ArrayList<>(List.of(new Resize(0, 0, 0, SIZE / 512)));
         private final NativeBuffer buffer = NativeBuffer.allocate(SIZE);
         private long lastId;
         private int operation;
@@ -119,13 +123,15 @@ final class PowerLossTest {
 
         void step(Random random) throws IOException {
             operation++;
-            int first = random.nextInt(SIZE / 512);
-            int count = 1 + random.nextInt(Math.min(SIZE / 512 - first, random.nextInt(4) == 0 ? 300 : 12));
-            switch (random.nextInt(9)) {
+            int now = (int) (disk.size() / 512);
+            int first = random.nextInt(now);
+            int count = 1 + random.nextInt(Math.min(now - first, random.nextInt(4) == 0 ? 300 : 12));
+            switch (random.nextInt(10)) {
                 case 0, 1, 2, 3 -> write(first, count);
                 case 4 -> zero(first, count, true);
                 case 5 -> zero(first, count, false);
                 case 6 -> disk.allocate(512L * first, 512L * count);
+                case 7 -> resize(now, SIZE / 1024 + random.nextInt(SIZE / 1024));
                 default -> flush();
             }
         }
@@ -145,6 +151,18 @@ final class PowerLossTest {
                 sectors.get(first + i).add(new Version(operation, file.moments(), 0));
             }
             disk.writeZeroes(512L * first, 512L * count, unmap);
+        }
+
+        private void resize(int from, int to) throws IOException {
+            int begin = file.moments();
+            for (int sector = from; sector < to; sector++) {
+                sectors.get(sector).add(new Version(operation, begin, 0));
+            }
+            disk.resize(512L * to);
+            resizes.add(new Resize(operation, begin, file.moments(), to));
+            if (to > from) {
+                flushes.add(new Flush(operation, file.moments()));
+            }
         }
 
         private void flush() throws IOException {
@@ -168,12 +186,36 @@ final class PowerLossTest {
                 durable = flush.moment <= moment ? flush.operation : durable;
             }
             try (Disk after = TestDisk.open(left, base.copy())) {
-                LongBuffer longs =
-                        ByteBuffer.wrap(TestDisk.read(after, 0, SIZE, buffer)).asLongBuffer();
-                for (int sector = 0; sector < SIZE / 512; sector++) {
+                int there = (int) (after.size() / 512);
+                Resize resize = resizeTo(there, moment, what);
+                if (resize.begin <= moment && moment < resize.end && isGrowth(resize)) {
+                    durable = resize.operation; // the size tells that the new range is zero
+                }
+                LongBuffer longs = ByteBuffer.wrap(TestDisk.read(after, 0, 512 * there, buffer))
+                        .asLongBuffer();
+                for (int sector = 0; sector < there; sector++) {
                     verify(sector, longs.slice(64 * sector, 64), durable, moment, what);
                 }
             }
+        }
+
+        /** The resize that left a disk of this size, which must be the last one before a moment or one under way then. */
+        private Resize resizeTo(int there, int moment, String what) {
+            Resize last = resizes.get(0);
+            for (Resize resize : resizes) {
+                last = resize.end <= moment ? resize : last;
+            }
+            for (Resize resize : resizes.subList(resizes.indexOf(last), resizes.size())) {
+                if (resize.begin <= moment && resize.sectors == there) {
+                    return resize;
+                }
+            }
+            throw new AssertionError(what + ": the disk has " + there + " sectors, after " + last);
+        }
+
+        private boolean isGrowth(Resize resize) {
+            int index = resizes.indexOf(resize);
+            return index > 0 && resizes.get(index - 1).sectors < resize.sectors;
         }
 
         private void verify(int sector, LongBuffer content, int durable, int moment, String what) {
