@@ -111,7 +111,7 @@ class BadInputTest {
                         "--object",
                         "secret,id=s,data=x",
                         "-o",
-                        "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10",
+                        "encrypt.format=aes,encrypt.key-secret=s",
                         "secret.qcow2",
                         "1M");
         assertThat(refused("mount", "secret.qcow2", mountPoint)).containsIgnoringCase("crypt");
