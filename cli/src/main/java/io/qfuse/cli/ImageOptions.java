@@ -58,6 +58,12 @@ final class ImageOptions {
         String format = backingFormat == BackingFormat.RECORDED
                 ? ""
                 : backingFormat.name().toLowerCase(Locale.ROOT);
-        return new OpenOptions(writable, forceShare, cacheBytes, format, snapshot, !noBacking);
+        return OpenOptions.readWrite()
+                .withWritable(writable)
+                .withForceShare(forceShare)
+                .withCacheBytes(cacheBytes)
+                .withBackingFormat(format)
+                .withSnapshot(snapshot)
+                .withBacking(!noBacking);
     }
 }

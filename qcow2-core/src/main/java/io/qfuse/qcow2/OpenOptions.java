@@ -1,5 +1,7 @@
 package io.qfuse.qcow2;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * How to open an image.
  *
@@ -11,6 +13,9 @@ package io.qfuse.qcow2;
  * @param snapshot the id or name of an internal snapshot to show instead of the present state, or empty; only without
  *     {@code writable}
  * @param withBacking whether the backing file is opened; without it zeroes are in its place
+ * @param dataFile the external data file of the image, or empty for the one that the image names
+ * @param allowExternal whether the image may name a data file outside its own directory
+ * @param passphrase what opens an encrypted image and the encrypted images below it, or null; it stays the caller's
  */
 public record OpenOptions(
         boolean writable,
@@ -18,43 +23,97 @@ public record OpenOptions(
         long cacheBytes,
         String backingFormat,
         String snapshot,
-        boolean withBacking) {
+        boolean withBacking,
+        String dataFile,
+        boolean allowExternal,
+        @Nullable Passphrase passphrase) {
 
     /** The metadata cache when nothing else is asked for: 32 MiB. */
     public static final long DEFAULT_CACHE_BYTES = 32L << 20;
 
-    /** The present state, with its backing file. */
-    public OpenOptions(boolean writable, boolean forceShare, long cacheBytes, String backingFormat) {
-        this(writable, forceShare, cacheBytes, backingFormat, "", true);
-    }
-
     /** For reading and writing, with the defaults. */
     public static OpenOptions readWrite() {
-        return new OpenOptions(true, false, DEFAULT_CACHE_BYTES, "");
-    }
-
-    /** How the layers below are opened: for reading, in their present state, and whole. */
-    OpenOptions below() {
-        return new OpenOptions(false, forceShare, cacheBytes, backingFormat);
-    }
-
-    /** The same with another bound on cached metadata, in bytes. */
-    public OpenOptions withCacheBytes(long bytes) {
-        return new OpenOptions(writable, forceShare, bytes, backingFormat, snapshot, withBacking);
-    }
-
-    /** The same for an internal snapshot, read-only, given by its id or name. */
-    public OpenOptions ofSnapshot(String idOrName) {
-        return new OpenOptions(false, forceShare, cacheBytes, backingFormat, idOrName, withBacking);
-    }
-
-    /** The same with zeroes in the place of the backing file. */
-    public OpenOptions withoutBacking() {
-        return new OpenOptions(writable, forceShare, cacheBytes, backingFormat, snapshot, false);
+        return new OpenOptions(true, false, DEFAULT_CACHE_BYTES, "", "", true, "", false, null);
     }
 
     /** For reading only, with the defaults. */
     public static OpenOptions readOnly() {
-        return new OpenOptions(false, false, DEFAULT_CACHE_BYTES, "");
+        return readWrite().withWritable(false);
+    }
+
+    /** How the layers below are opened: for reading, in their present state, and whole. */
+    OpenOptions below() {
+        return withWritable(false).withSnapshot("").withBacking(true).withDataFile("");
+    }
+
+    /** The same for writing or only for reading. */
+    public OpenOptions withWritable(boolean can) {
+        return with(can, forceShare, cacheBytes, backingFormat, snapshot, withBacking, dataFile, allowExternal);
+    }
+
+    /** The same, read beside another writer or not. */
+    public OpenOptions withForceShare(boolean force) {
+        return with(writable, force, cacheBytes, backingFormat, snapshot, withBacking, dataFile, allowExternal);
+    }
+
+    /** The same with another bound on cached metadata, in bytes. */
+    public OpenOptions withCacheBytes(long bytes) {
+        return with(writable, forceShare, bytes, backingFormat, snapshot, withBacking, dataFile, allowExternal);
+    }
+
+    /** The same with a format for a backing file whose format is not recorded. */
+    public OpenOptions withBackingFormat(String format) {
+        return with(writable, forceShare, cacheBytes, format, snapshot, withBacking, dataFile, allowExternal);
+    }
+
+    /** The same for an internal snapshot by its id or name, or empty for the present state. */
+    public OpenOptions withSnapshot(String idOrName) {
+        return with(writable, forceShare, cacheBytes, backingFormat, idOrName, withBacking, dataFile, allowExternal);
+    }
+
+    /** The same for an internal snapshot, read-only, given by its id or name. */
+    public OpenOptions ofSnapshot(String idOrName) {
+        return withWritable(false).withSnapshot(idOrName);
+    }
+
+    /** The same with the backing file, or with zeroes in its place. */
+    public OpenOptions withBacking(boolean whether) {
+        return with(writable, forceShare, cacheBytes, backingFormat, snapshot, whether, dataFile, allowExternal);
+    }
+
+    /** The same with another external data file, or empty for the one that the image names. */
+    public OpenOptions withDataFile(String file) {
+        return with(writable, forceShare, cacheBytes, backingFormat, snapshot, withBacking, file, allowExternal);
+    }
+
+    /** The same, following data files outside the image's directory or not. */
+    public OpenOptions withAllowExternal(boolean allow) {
+        return with(writable, forceShare, cacheBytes, backingFormat, snapshot, withBacking, dataFile, allow);
+    }
+
+    /** The same with a passphrase, which the caller closes. */
+    public OpenOptions withPassphrase(@Nullable Passphrase secret) {
+        return new OpenOptions(
+                writable,
+                forceShare,
+                cacheBytes,
+                backingFormat,
+                snapshot,
+                withBacking,
+                dataFile,
+                allowExternal,
+                secret);
+    }
+
+    private OpenOptions with(
+            boolean can,
+            boolean force,
+            long bytes,
+            String format,
+            String idOrName,
+            boolean whole,
+            String file,
+            boolean allow) {
+        return new OpenOptions(can, force, bytes, format, idOrName, whole, file, allow, passphrase);
     }
 }

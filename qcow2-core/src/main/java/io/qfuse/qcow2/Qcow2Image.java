@@ -21,6 +21,8 @@ import io.qfuse.qcow2.io.BufferPool;
 import io.qfuse.qcow2.io.HostFile;
 import io.qfuse.qcow2.map.ClusterMap;
 import io.qfuse.qcow2.map.RangeLock;
+import io.qfuse.qcow2.store.GuestData;
+import io.qfuse.qcow2.store.PlainData;
 import io.qfuse.qcow2.table.Tables;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
@@ -41,6 +43,7 @@ final class Qcow2Image implements Disk {
     private static final int MOST_PENDING_FREES = 1 << 16;
 
     private final HostFile file;
+    private final GuestData data;
     private final Health health;
     private final Tables tables;
     private final ClusterAllocator allocator;
@@ -70,17 +73,19 @@ final class Qcow2Image implements Disk {
         this.file = new BarrierFile(hostFile);
         this.backing = backing;
         this.geometry = header.geometry();
+        this.data = new PlainData(file);
         this.health = new Health(file, header, options.writable());
         this.tables = new Tables(file, geometry, caches.metadata(), health);
         this.allocator = new ClusterAllocator(file, tables, geometry, header, health);
         ClusterMap map = new ClusterMap(file, tables, geometry, allocator, health, header);
-        this.checkpoint = new Checkpoint(file, tables, allocator, map, health, header);
+        this.checkpoint = new Checkpoint(file, data, tables, allocator, map, health, header);
         this.decompressors = DecompressorPool.of(header.compressionType());
         CompressedClusters compressed = new CompressedClusters(file, geometry, decompressors, caches.decompressed());
         ImageParts parts = new ImageParts(
                 header.version(),
                 geometry,
                 file,
+                data,
                 map,
                 allocator,
                 new RangeLock(header.clusterBits()),
@@ -201,6 +206,7 @@ final class Qcow2Image implements Disk {
         }
         closed = true;
         try (file;
+                data;
                 backing;
                 decompressors) {
             flush();

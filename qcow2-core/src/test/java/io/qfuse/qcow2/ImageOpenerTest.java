@@ -164,7 +164,7 @@ final class ImageOpenerTest {
         Path top = create("top", SMALL.withBacking("base", "qcow2"));
         forgetBackingFormat(top);
         assertThatOpening(top).hasMessageContainingAll("top", "base", "--backing-format");
-        OpenOptions given = new OpenOptions(true, false, OpenOptions.DEFAULT_CACHE_BYTES, "qcow2");
+        OpenOptions given = OpenOptions.readWrite().withBackingFormat("qcow2");
         Images.open(top, given).close();
     }
 

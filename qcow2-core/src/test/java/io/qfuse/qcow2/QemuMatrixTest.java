@@ -26,7 +26,7 @@ final class QemuMatrixTest {
 
     private static final int OPERATIONS = 40;
     private static final int MOST_GROWTH = 1 << 20;
-    private static final OpenOptions SMALL_CACHE = new OpenOptions(true, false, 256 << 10, "");
+    private static final OpenOptions SMALL_CACHE = OpenOptions.readWrite().withCacheBytes(256 << 10);
     private static final Pattern MAP_ENTRY =
             Pattern.compile("\"start\": (\\d+), \"length\": (\\d+), .*?\"zero\": (true|false), \"data\": (true|false)");
 

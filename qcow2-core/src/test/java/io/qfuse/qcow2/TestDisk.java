@@ -53,7 +53,7 @@ final class TestDisk implements AutoCloseable {
     }
 
     static Disk open(HostFile file, MemoryHostFile base, long cacheBytes) throws IOException {
-        OpenOptions options = new OpenOptions(true, false, cacheBytes, "");
+        OpenOptions options = OpenOptions.readWrite().withCacheBytes(cacheBytes);
         byte[] start = new byte[(int) Math.min(file.size(), 2 << 20)];
         file.read(0, start);
         var header = HeaderCodec.decode(start, file.path(), file.size());

@@ -10,6 +10,7 @@ import io.qfuse.qcow2.guard.Health;
 import io.qfuse.qcow2.io.HostFile;
 import io.qfuse.qcow2.map.ClusterMap;
 import io.qfuse.qcow2.map.L1Location;
+import io.qfuse.qcow2.store.GuestData;
 import io.qfuse.qcow2.table.Rank;
 import io.qfuse.qcow2.table.Tables;
 import java.io.IOException;
@@ -48,6 +49,7 @@ import java.util.concurrent.locks.ReentrantLock;
 public final class Checkpoint {
 
     private final HostFile file;
+    private final GuestData data;
     private final Tables tables;
     private final ClusterAllocator allocator;
     private final ClusterMap map;
@@ -69,8 +71,15 @@ public final class Checkpoint {
 
     /** The checkpoints of one image. */
     public Checkpoint(
-            HostFile file, Tables tables, ClusterAllocator allocator, ClusterMap map, Health health, Header header) {
+            HostFile file,
+            GuestData data,
+            Tables tables,
+            ClusterAllocator allocator,
+            ClusterMap map,
+            Health health,
+            Header header) {
         this.file = file;
+        this.data = data;
         this.tables = tables;
         this.allocator = allocator;
         this.map = map;
@@ -152,9 +161,13 @@ public final class Checkpoint {
         }
     }
 
-    /** Makes what was written to the file durable; costs nothing where nothing was written since the last barrier. */
+    /**
+     * Makes what was written to the image durable, guest data first; costs nothing where nothing was written since the
+     * last barrier.
+     */
     public void barrier() throws IOException {
         try {
+            data.sync();
             file.sync();
         } catch (IOException e) {
             throw health.flushFailed(e);

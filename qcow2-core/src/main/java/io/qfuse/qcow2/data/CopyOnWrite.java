@@ -34,14 +34,15 @@ final class CopyOnWrite {
     void fill(long host, long guest, long address, int length, int unit, boolean fresh) throws IOException {
         int head = (int) guest & (unit - 1);
         int tail = (int) -(guest + length) & (unit - 1);
-        boolean skipHead = head == 0 || (fresh && isZero(guest - head, head));
-        boolean skipTail = tail == 0 || (fresh && isZero(guest + length, tail));
+        boolean empty = fresh && image.data().holesAreZeroes();
+        boolean skipHead = head == 0 || (empty && isZero(guest - head, head));
+        boolean skipTail = tail == 0 || (empty && isZero(guest + length, tail));
         if (skipHead && skipTail) {
-            image.file().write(host, address, length);
+            image.data().write(host, guest, address, length);
         } else if (length <= MOST_COPIED) {
             writeTogether(host - head, guest - head, head, address, length, tail);
         } else {
-            image.file().write(host, address, length);
+            image.data().write(host, guest, address, length);
             copy(host - head, guest - head, head);
             copy(host + length, guest + length, tail);
         }
@@ -66,7 +67,7 @@ final class CopyOnWrite {
             readOld(guest, to, head);
             NativeBuffer.copy(address, to + head, length);
             readOld(guest + head + length, to + head + length, tail);
-            image.file().write(host, to, whole);
+            image.data().write(host, guest, to, whole);
         }
     }
 
@@ -74,7 +75,7 @@ final class CopyOnWrite {
         if (length > 0) {
             try (NativeBuffer buffer = image.buffers().take(length)) {
                 readOld(guest, buffer.address(), length);
-                image.file().write(host, buffer.address(), length);
+                image.data().write(host, guest, buffer.address(), length);
             }
         }
     }

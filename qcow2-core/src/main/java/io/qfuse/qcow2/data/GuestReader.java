@@ -34,7 +34,7 @@ public final class GuestReader {
     void readHeld(long guest, long address, int length) throws IOException {
         long stored = image.map().stored(guest, length, false);
         if (stored >= 0) {
-            image.file().read(stored, address, length);
+            image.data().read(stored, guest, address, length);
             return;
         }
         long at = guest;
@@ -49,7 +49,7 @@ public final class GuestReader {
     private void readRun(Mapping run, long guest, long address) throws IOException {
         int length = (int) run.length();
         switch (run.kind()) {
-            case DATA -> image.file().read(run.host(), address, length);
+            case DATA -> image.data().read(run.host(), guest, address, length);
             case ZERO -> NativeBuffer.zero(address, length);
             case COMPRESSED ->
                 image.compressed().read(run.host(), image.geometry().offsetInCluster(guest), address, length);
@@ -97,7 +97,7 @@ public final class GuestReader {
         image.lockShared(guest, 1);
         try {
             Mapping run = image.map().lookup(guest, most);
-            return run.kind() == Kind.UNALLOCATED && run.host() == 0 && isKnownZero(run, guest) ? run.length() : 0;
+            return run.kind() == Kind.UNALLOCATED && !run.hasHost() && isKnownZero(run, guest) ? run.length() : 0;
         } finally {
             image.unlockShared(guest, 1);
         }

@@ -14,6 +14,8 @@ import java.io.IOException;
  *
  * <ol>
  *   <li>A cluster that belongs to the image alone is written in place under a shared hold: no metadata change.
+ *   <li>So is one whose data are stored by whole sectors only, where the write has whole sectors; else it needs an
+ *       exclusive hold.
  *   <li>Any other write allocates under an exclusive hold: the table is opened, clusters are allocated, their bytes
  *       written whole, and only then are they linked and the old ones given up.
  *   <li>What is not linked in the end is given back: a failed write leaves the map as it was.
@@ -39,7 +41,7 @@ public final class GuestWriter {
         if (length == 0) {
             return;
         }
-        int done = writeInPlace(guest, address, length);
+        int done = image.data().needsHold(guest, length) ? 0 : writeInPlace(guest, address, length);
         if (done < length) {
             long rest = guest + done;
             image.lockExclusive(rest, length - done);
@@ -57,7 +59,7 @@ public final class GuestWriter {
         try {
             long stored = image.map().stored(guest, length, true);
             if (stored >= 0) {
-                image.file().write(stored, address, length);
+                image.data().write(stored, guest, address, length);
                 return length;
             }
             int done = 0;
@@ -66,7 +68,7 @@ public final class GuestWriter {
                 if (!isInPlaceData(run)) {
                     break;
                 }
-                image.file().write(run.host(), address + done, (int) run.length());
+                image.data().write(run.host(), guest + done, address + done, (int) run.length());
                 done += (int) run.length();
             }
             return done;
@@ -83,7 +85,7 @@ public final class GuestWriter {
             Mapping run = image.map().lookup(at, end - at);
             long from = address + (at - guest);
             if (isInPlaceData(run)) {
-                image.file().write(run.host(), from, (int) run.length());
+                image.data().write(run.host(), at, from, (int) run.length());
                 at += run.length();
             } else if (run.inPlace()) {
                 at += writeReserved(run, at, from);
@@ -114,7 +116,7 @@ public final class GuestWriter {
     private int writeAllocating(Mapping run, long guest, long address) throws IOException {
         Geometry geometry = image.geometry();
         int into = geometry.offsetInCluster(guest);
-        boolean empty = run.host() == 0;
+        boolean empty = !run.hasHost();
         try (EntrySpan span = image.map().open(guest, run.length())) {
             HostRun host = image.allocator().allocate(span.clusters());
             int length = (int) Math.min(run.length(), geometry.clusterOffset(host.clusters()) - into);

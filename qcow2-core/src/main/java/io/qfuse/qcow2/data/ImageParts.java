@@ -7,6 +7,7 @@ import io.qfuse.qcow2.io.BufferPool;
 import io.qfuse.qcow2.io.HostFile;
 import io.qfuse.qcow2.map.ClusterMap;
 import io.qfuse.qcow2.map.RangeLock;
+import io.qfuse.qcow2.store.GuestData;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param version the image's version, 2 or 3: only 3 has zero clusters
  * @param geometry its sizes
  * @param file the image's file
+ * @param data where guest bytes are stored
  * @param map from guest to host clusters
  * @param allocator host clusters
  * @param locks the holds over guest clusters
@@ -26,6 +28,7 @@ public record ImageParts(
         int version,
         Geometry geometry,
         HostFile file,
+        GuestData data,
         ClusterMap map,
         ClusterAllocator allocator,
         RangeLock locks,

@@ -56,7 +56,7 @@ public final class Preallocator {
             Mapping run = image.map().lookup(at, end - at);
             long whole = geometry.clusterStart(run.length());
             if (run.inPlace()) {
-                image.file().allocate(run.host(), run.length());
+                image.data().allocate(run.host(), run.length());
                 at += run.length();
             } else if (image.hasZeroClusters() && whole > 0 && isEmptyZero(run, at)) {
                 at += reserve(at, whole);
@@ -77,7 +77,7 @@ public final class Preallocator {
             HostRun host = image.allocator().allocate(span.clusters());
             long bytes = geometry.clusterOffset(host.clusters());
             try {
-                image.file().allocate(host.offset(), bytes);
+                image.data().allocate(host.offset(), bytes);
             } catch (IOException e) {
                 image.allocator().abandon(host);
                 throw e;

@@ -126,8 +126,8 @@ public final class ZeroWriter {
 
     private boolean isDone(Mapping run, long guest, boolean unmap) throws IOException {
         return switch (run.kind()) {
-            case UNALLOCATED -> run.host() == 0 && reader.isKnownZero(run, guest);
-            case ZERO -> run.host() == 0 || (run.inPlace() && !unmap);
+            case UNALLOCATED -> !run.hasHost() && reader.isKnownZero(run, guest);
+            case ZERO -> !run.hasHost() || (run.inPlace() && !unmap);
             case DATA, COMPRESSED -> false;
         };
     }
@@ -171,7 +171,7 @@ public final class ZeroWriter {
         while (at < end) {
             Mapping run = image.map().lookup(at, end - at);
             if (run.kind() == Kind.UNALLOCATED
-                    && run.host() == 0
+                    && !run.hasHost()
                     && run.length() >= image.geometry().clusterSize()) {
                 at += image.geometry().clusterStart(run.length());
                 continue;

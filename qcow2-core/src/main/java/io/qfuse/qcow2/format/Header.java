@@ -65,6 +65,11 @@ public record Header(
         return new Geometry(clusterBits, refcountOrder, (incompatible & Features.EXTENDED_L2) != 0);
     }
 
+    /** Whether guest data are in another file (format notes, section 12). */
+    public boolean hasExternalData() {
+        return (incompatible & Features.EXTERNAL_DATA_FILE) != 0;
+    }
+
     /** The data of an extension, where there is one of this type. */
     public Optional<byte[]> extension(int type) {
         return extensions.stream()

@@ -28,6 +28,9 @@ public final class Health {
     private final Header header;
     private final boolean opensWritable;
 
+    /** Autoclear bits that stay. */
+    private long kept;
+
     /** Whether the first change was announced in the header; guarded by this for writing. */
     private volatile boolean announced;
 
@@ -39,6 +42,11 @@ public final class Health {
         this.file = file;
         this.header = header;
         this.opensWritable = writable;
+    }
+
+    /** Tells that some autoclear bits stay: what they say is kept up to date. Called before the image is used. */
+    public void keep(long autoclear) {
+        kept = autoclear;
     }
 
     /** Whether the image was opened for writing. */
@@ -95,8 +103,8 @@ public final class Health {
         if (announced) {
             return;
         }
-        if (header.version() >= 3 && header.autoclear() != 0) {
-            patch(HeaderField.AUTOCLEAR, 0);
+        if (header.version() >= 3 && (header.autoclear() & ~kept) != 0) {
+            patch(HeaderField.AUTOCLEAR, header.autoclear() & kept);
         }
         announced = true;
     }

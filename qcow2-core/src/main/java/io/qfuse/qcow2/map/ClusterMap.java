@@ -50,7 +50,7 @@ public final class ClusterMap {
         this.file = file;
         this.tables = tables;
         this.geometry = geometry;
-        this.layout = new EntryLayout(geometry);
+        this.layout = new EntryLayout(geometry, header.hasExternalData());
         this.allocator = allocator;
         this.health = health;
         this.l1 = new L1Location(header.l1Offset(), header.l1Size());
@@ -63,7 +63,7 @@ public final class ClusterMap {
     public Mapping lookup(long guest, long most) throws IOException {
         long entry = l1Entry(geometry.l1Index(guest));
         if (L1Entry.l2Offset(entry) == 0) {
-            return new Mapping(Kind.UNALLOCATED, false, 0, withoutTable(guest, most));
+            return new Mapping(Kind.UNALLOCATED, false, Mapping.NONE, withoutTable(guest, most));
         }
         long at = entryAt(l2Table(guest, entry), guest);
         Slice slice = tables.slice(at);
@@ -95,7 +95,7 @@ public final class ClusterMap {
             return -1;
         }
         long host = hostOffset(guest, descriptor);
-        return host == 0 ? -1 : host + into;
+        return layout.hasHost(descriptor) ? host + into : -1;
     }
 
     /** How far the L1 table has no L2 table from {@code guest} on; looks at one slice of the L1 table at most. */
@@ -123,7 +123,8 @@ public final class ClusterMap {
             return new Mapping(Kind.COMPRESSED, false, descriptor, Math.min(rest, most));
         }
         long host = hostOffset(guest, descriptor);
-        requireSound(guest, host, bitmap);
+        boolean hasHost = layout.hasHost(descriptor);
+        requireSound(guest, hasHost, bitmap);
         int count = geometry.subclusters();
         int first = into / geometry.subclusterSize();
         int alike = Subclusters.alike(bitmap, first, count);
@@ -131,7 +132,7 @@ public final class ClusterMap {
         int at = within;
         long next = host;
         while (length < most && first + alike == count && (at += layout.size()) < tables.sliceSize()) {
-            next += host == 0 ? 0 : geometry.clusterSize();
+            next += hasHost ? geometry.clusterSize() : 0;
             long following = layout.bitmap(slice, at);
             if (!continues(descriptor, layout.descriptor(slice, at), next) || !alike(bitmap, first, following)) {
                 break;
@@ -141,9 +142,9 @@ public final class ClusterMap {
             alike = Subclusters.alike(bitmap, 0, count);
             length += (long) alike * geometry.subclusterSize();
         }
-        boolean inPlace = host != 0 && L2Entry.isCopied(descriptor) && tableCopied;
+        boolean inPlace = hasHost && L2Entry.isCopied(descriptor) && tableCopied;
         Kind kind = kind(layout.bitmap(slice, within), into / geometry.subclusterSize());
-        return new Mapping(kind, inPlace, host == 0 ? 0 : host + into, Math.min(length, most));
+        return new Mapping(kind, inPlace, hasHost ? host + into : Mapping.NONE, Math.min(length, most));
     }
 
     /** Whether {@code following} has the flags of {@code first} and lies at {@code host}. */
@@ -163,8 +164,8 @@ public final class ClusterMap {
         return Subclusters.isAllocated(bitmap, subcluster) ? Kind.DATA : Kind.UNALLOCATED;
     }
 
-    private void requireSound(long guest, long host, long bitmap) throws IOException {
-        if (Subclusters.contradicts(bitmap) || (host == 0 && Subclusters.anyAllocated(bitmap))) {
+    private void requireSound(long guest, boolean hasHost, long bitmap) throws IOException {
+        if (Subclusters.contradicts(bitmap) || (!hasHost && Subclusters.anyAllocated(bitmap))) {
             throw health.corrupt("L2 entry of guest offset 0x" + Long.toHexString(guest)
                     + " has an impossible subcluster bitmap: 0x" + Long.toHexString(bitmap));
         }

@@ -13,9 +13,16 @@ import io.qfuse.qcow2.table.Tables;
 final class EntryLayout {
 
     private final boolean extended;
+    private final boolean externalData;
     private final int size;
 
-    EntryLayout(Geometry geometry) {
+    /**
+     * The layout of an image's entries.
+     *
+     * @param externalData whether guest data are in another file, where a cluster may lie at offset 0
+     */
+    EntryLayout(Geometry geometry, boolean externalData) {
+        this.externalData = externalData;
         this.extended = geometry.extendedL2();
         this.size = geometry.l2EntrySize();
     }
@@ -38,8 +45,13 @@ final class EntryLayout {
         if (L2Entry.isZero(entry)) {
             return Subclusters.zero(0, 1);
         }
-        boolean stored = !L2Entry.isCompressed(entry) && L2Entry.hostOffset(entry) != 0;
-        return stored ? Subclusters.allocated(0, 1) : 0;
+        return hasHost(entry) ? Subclusters.allocated(0, 1) : 0;
+    }
+
+    /** Whether an entry names a host cluster. */
+    boolean hasHost(long descriptor) {
+        return !L2Entry.isCompressed(descriptor)
+                && (L2Entry.hostOffset(descriptor) != 0 || (externalData && L2Entry.isCopied(descriptor)));
     }
 
     void set(Slice slice, int at, long descriptor, long bitmap) {

@@ -5,10 +5,14 @@ package io.qfuse.qcow2.map;
  *
  * @param kind what the tables say of all of it
  * @param inPlace whether the host clusters belong to this run alone, so that they may be written
- * @param host the host offset of the run's first byte; 0 where there is none; for {@link Kind#COMPRESSED} the raw entry
+ * @param host the host offset of the run's first byte; {@link #NONE} where there is none; for {@link Kind#COMPRESSED} the
+ *     raw entry
  * @param length bytes of the run, from the offset that was looked up
  */
 public record Mapping(Kind kind, boolean inPlace, long host, long length) {
+
+    /** The {@link #host} of a run that has no host clusters. */
+    public static final long NONE = -1;
 
     /** What the tables say of a run. */
     public enum Kind {
@@ -23,5 +27,10 @@ public record Mapping(Kind kind, boolean inPlace, long host, long length) {
         DATA,
         /** One cluster, stored compressed. */
         COMPRESSED
+    }
+
+    /** Whether host clusters are set aside for the run, whether or not they hold its bytes. */
+    public boolean hasHost() {
+        return host != NONE;
     }
 }
