@@ -7,11 +7,10 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A piece of a metadata table in memory, of big-endian numbers at their natural alignment.
+ * A piece of a metadata table in memory, of big-endian numbers of 64 bits.
  *
  * <p>Reading needs nothing but the slice and may be done by any thread at any time; a number is read whole. Changing
- * needs a pin ({@link SliceCache#pin}), makes the slice dirty and raises its version. Numbers that share eight bytes may
- * be changed by several threads at once.
+ * needs a pin ({@link SliceCache#pin}), makes the slice dirty and raises its version.
  */
 public final class Slice {
 
@@ -23,7 +22,7 @@ public final class Slice {
     private final SliceCache owner;
     private final Long key;
     private final long offset;
-    /** Eight bytes each, the first the most significant; changed under the monitor only, by release stores. */
+    /** Changed under the monitor only, by release stores. */
     private final long[] words;
 
     // The state; changed under the monitor only. What the flags mean together stands in SliceCache.
@@ -57,71 +56,31 @@ public final class Slice {
         return rank;
     }
 
-    /** The 64 bits at a multiple of 8 bytes. */
+    /** The number at a multiple of 8 bytes. */
     public long getLong(int byteIndex) {
-        return word(byteIndex, Long.BYTES);
+        return (long) WORDS.getAcquire(words, word(byteIndex));
     }
 
-    /** The 32 bits at a multiple of 4 bytes. */
-    public int getInt(int byteIndex) {
-        return (int) (word(byteIndex, Integer.BYTES) >>> shift(byteIndex, Integer.BYTES));
+    /** Sets the number at a multiple of 8 bytes. */
+    public synchronized void setLong(int byteIndex, long value) {
+        if (pins == 0) {
+            throw new IllegalStateException("change of the unpinned slice at 0x" + Long.toHexString(offset));
+        }
+        WORDS.setRelease(words, word(byteIndex), value);
+        markDirty();
     }
 
-    /** The 16 bits at a multiple of 2 bytes. */
-    public short getShort(int byteIndex) {
-        return (short) (word(byteIndex, Short.BYTES) >>> shift(byteIndex, Short.BYTES));
-    }
-
-    /** The byte at an index. */
-    public byte getByte(int byteIndex) {
-        return (byte) (word(byteIndex, Byte.BYTES) >>> shift(byteIndex, Byte.BYTES));
-    }
-
-    /** Sets the 64 bits at a multiple of 8 bytes. */
-    public void setLong(int byteIndex, long value) {
-        set(byteIndex, Long.BYTES, -1L, value);
-    }
-
-    /** Sets the 32 bits at a multiple of 4 bytes. */
-    public void setInt(int byteIndex, int value) {
-        set(byteIndex, Integer.BYTES, 0xffff_ffffL, value);
-    }
-
-    /** Sets the 16 bits at a multiple of 2 bytes. */
-    public void setShort(int byteIndex, short value) {
-        set(byteIndex, Short.BYTES, 0xffffL, value);
-    }
-
-    /** Sets the byte at an index. */
-    public void setByte(int byteIndex, byte value) {
-        set(byteIndex, Byte.BYTES, 0xffL, value);
-    }
-
-    /** Sets two neighbouring 64 bits at one moment, as far as captures see it. */
+    /** Sets two neighbouring numbers at one moment, as far as captures see it. */
     public synchronized void setLongs(int byteIndex, long first, long second) {
         setLong(byteIndex, first);
         setLong(byteIndex + Long.BYTES, second);
     }
 
-    private synchronized void set(int byteIndex, int width, long mask, long value) {
-        if (pins == 0) {
-            throw new IllegalStateException("change of the unpinned slice at 0x" + Long.toHexString(offset));
+    private static int word(int byteIndex) {
+        if ((byteIndex & (Long.BYTES - 1)) != 0) {
+            throw new IllegalArgumentException("no number begins at the index " + byteIndex);
         }
-        int shift = shift(byteIndex, width);
-        long others = word(byteIndex, width) & ~(mask << shift);
-        WORDS.setRelease(words, byteIndex / Long.BYTES, others | (value & mask) << shift);
-        markDirty();
-    }
-
-    private long word(int byteIndex, int width) {
-        if ((byteIndex & (width - 1)) != 0) {
-            throw new IllegalArgumentException(width + " bytes at the unaligned index " + byteIndex);
-        }
-        return (long) WORDS.getAcquire(words, byteIndex >> 3);
-    }
-
-    private static int shift(int byteIndex, int width) {
-        return (Long.BYTES - width - (byteIndex & (Long.BYTES - 1))) * Byte.SIZE;
+        return byteIndex / Long.BYTES;
     }
 
     private void markDirty() {
@@ -187,25 +146,6 @@ public final class Slice {
         return pins == 0 && !dirty;
     }
 
-    /** Makes a pinned slice all zeroes and dirty, as a table begins. */
-    synchronized void clear(int newRank) {
-        if (dirty) {
-            markClean(); // under its old rank
-        }
-        rank = newRank;
-        for (int i = 0; i < words.length; i++) {
-            WORDS.setRelease(words, i, 0L);
-        }
-        markDirty();
-    }
-
-    /** Forgets the rank of changes that are about to be overwritten whole. */
-    synchronized void abandonChanges() {
-        if (dirty) {
-            markClean();
-        }
-    }
-
     /** Notes that the slice goes into the shared cache; false where it is held no more and must not. */
     synchronized boolean enterCache() {
         cached |= held;
@@ -240,12 +180,14 @@ public final class Slice {
         owner.noteEviction(this);
     }
 
-    /** Ends the life of the slice; false, and nothing done, where it is pinned, or dirty and that matters. */
-    synchronized boolean drop(boolean evenDirty) {
-        if (pins > 0 || (dirty && !evenDirty)) {
+    /** Ends the life of the slice with its changes; false, and nothing done, where it is pinned. */
+    synchronized boolean drop() {
+        if (pins > 0) {
             return false;
         }
-        abandonChanges();
+        if (dirty) {
+            markClean();
+        }
         if (held) {
             held = false;
             owner.held().remove(key, this);

@@ -9,7 +9,6 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
@@ -75,9 +74,6 @@ public final class SliceCache {
     private final LoadLock[] loadLocks = new LoadLock[LOAD_LOCKS];
 
     private final AtomicLong[] dirtyBytes = new AtomicLong[RANKS];
-    private final LongAdder hits = new LongAdder();
-    private final LongAdder misses = new LongAdder();
-    private final LongAdder evictions = new LongAdder();
 
     /** Protects the birth of the slices whose keys fall on it, and the scratch memory that they are loaded into. */
     private static final class LoadLock extends ReentrantLock {
@@ -123,7 +119,6 @@ public final class SliceCache {
     public Slice get(long offset) throws IOException {
         Slice slice = front.find(offset);
         if (slice != null) {
-            hits.increment();
             if (ThreadLocalRandom.current().nextInt(TOLD_HITS) == 0) {
                 var unused = shared.getIfPresent(slice.key());
             }
@@ -136,8 +131,6 @@ public final class SliceCache {
         }
         if (slice == null) {
             slice = load(offset, key);
-        } else {
-            hits.increment();
         }
         front.put(slice);
         return slice;
@@ -149,7 +142,6 @@ public final class SliceCache {
         try {
             Slice live = findLive(key);
             if (live != null) {
-                hits.increment();
                 return live;
             }
             Slice slice = read(lock, offset, key);
@@ -169,45 +161,22 @@ public final class SliceCache {
     public Slice pin(long offset, int rank) throws IOException {
         Slice slice = front.find(offset);
         if (slice == null || !slice.pinHeld(checkedRank(rank))) {
-            return findAndPin(offset, checkedRank(rank), false);
+            return findAndPin(offset, checkedRank(rank));
         }
-        hits.increment();
         return slice;
     }
 
-    /**
-     * A slice of zeroes at an offset, whatever is there, for a new table; dirty at once, not loaded; to be unpinned.
-     *
-     * @param rank as of {@link #pin}; the former one does not matter
-     */
-    public Slice pinFresh(long offset, int rank) {
-        try {
-            return findAndPin(offset, checkedRank(rank), true);
-        } catch (IOException e) {
-            throw new AssertionError("nothing is loaded", e);
-        }
-    }
-
-    private Slice findAndPin(long offset, int rank, boolean fresh) throws IOException {
+    private Slice findAndPin(long offset, int rank) throws IOException {
         Long key = key(offset);
         LoadLock lock = loadLock(offset);
         lock.lock();
         try {
-            Slice live = fresh ? findLive(key) : null;
-            if (live != null) {
-                live.abandonChanges();
-            }
             Slice slice = pinAtomically(key, rank);
-            if (slice != null) {
-                hits.increment();
-            } else {
-                slice = fresh ? new Slice(this, key, offset, sliceSize) : read(lock, offset, key);
+            if (slice == null) {
+                slice = read(lock, offset, key);
                 slice.hold(rank);
             }
             front.put(slice);
-            if (fresh) {
-                slice.clear(rank);
-            }
             return slice;
         } finally {
             lock.unlock();
@@ -222,21 +191,50 @@ public final class SliceCache {
     }
 
     /**
-     * Drops the slices of a range whose bytes are no metadata any more, or not yet.
-     *
-     * @throws SliceConflictException where one is dirty or pinned
-     */
-    public void forget(long offset, long length) {
-        drop(offset, length, false);
-    }
-
-    /**
      * Drops the slices of a range with their changes: of tables that are freed.
      *
      * @throws SliceConflictException where one is pinned
      */
     public void discard(long offset, long length) {
-        drop(offset, length, true);
+        long first = offset & -sliceSize;
+        long end = Math.addExact(offset, length);
+        if ((end - first) / sliceSize <= shared.estimatedSize() + held.size()) {
+            for (long at = first; at < end; at += sliceSize) {
+                discard(at);
+            }
+            return;
+        }
+        // A wide range holds fewer slices than slots: go through the slices.
+        List<Slice> found = new ArrayList<>(held.values());
+        found.addAll(shared.asMap().values());
+        for (Slice slice : found) {
+            if (slice.owner() == this && slice.offset() >= first && slice.offset() < end) {
+                discard(slice.offset());
+            }
+        }
+    }
+
+    private void discard(long offset) {
+        Long key = key(offset);
+        LoadLock lock = loadLock(offset);
+        lock.lock();
+        try {
+            Slice slice = findLive(key);
+            if (slice == null) {
+                return;
+            }
+            boolean[] dropped = new boolean[1];
+            shared.asMap().compute(key, (k, found) -> {
+                dropped[0] = slice.drop();
+                return dropped[0] ? null : found;
+            });
+            if (!dropped[0]) {
+                throw new SliceConflictException("still in use: " + slice);
+            }
+            front.remove(slice);
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** Copies of all slices of a rank that were dirty before the call and perhaps some that became so, by offset. */
@@ -276,11 +274,6 @@ public final class SliceCache {
         return dirtyBytes[checkedRank(rank)].get();
     }
 
-    /** What has happened so far. */
-    public CacheStats stats() {
-        return new CacheStats(hits.sum(), misses.sum(), evictions.sum());
-    }
-
     /** Pins the live slice of a key. Under its load lock, a null tells that none is live, and stays true. */
     private @Nullable Slice pinAtomically(Long key, int rank) {
         Slice[] pinned = new Slice[1];
@@ -310,7 +303,6 @@ public final class SliceCache {
     }
 
     private Slice read(LoadLock lock, long offset, Long key) throws IOException {
-        misses.increment();
         byte[] scratch = lock.scratch(sliceSize);
         store.load(offset, scratch);
         Slice slice = new Slice(this, key, offset, sliceSize);
@@ -323,48 +315,6 @@ public final class SliceCache {
             shared.asMap().compute(slice.key(), (k, found) -> slice.enterCache() ? slice : found);
         }
         slice.letGo(); // an eviction since then has cleared the mark, and the slice retires here
-    }
-
-    private void drop(long offset, long length, boolean evenDirty) {
-        long first = offset & -sliceSize;
-        long end = Math.addExact(offset, length);
-        if ((end - first) / sliceSize <= shared.estimatedSize() + held.size()) {
-            for (long at = first; at < end; at += sliceSize) {
-                dropOne(at, evenDirty);
-            }
-            return;
-        }
-        // A wide range holds fewer slices than slots: go through the slices.
-        List<Slice> found = new ArrayList<>(held.values());
-        found.addAll(shared.asMap().values());
-        for (Slice slice : found) {
-            if (slice.owner() == this && slice.offset() >= first && slice.offset() < end) {
-                dropOne(slice.offset(), evenDirty);
-            }
-        }
-    }
-
-    private void dropOne(long offset, boolean evenDirty) {
-        Long key = key(offset);
-        LoadLock lock = loadLock(offset);
-        lock.lock();
-        try {
-            Slice slice = findLive(key);
-            if (slice == null) {
-                return;
-            }
-            boolean[] dropped = new boolean[1];
-            shared.asMap().compute(key, (k, found) -> {
-                dropped[0] = slice.drop(evenDirty);
-                return dropped[0] ? null : found;
-            });
-            if (!dropped[0]) {
-                throw new SliceConflictException("still in use: " + slice);
-            }
-            front.remove(slice);
-        } finally {
-            lock.unlock();
-        }
     }
 
     private LoadLock loadLock(long offset) {
@@ -397,7 +347,6 @@ public final class SliceCache {
 
     /** Called by slices under their monitor. */
     void noteEviction(Slice slice) {
-        evictions.increment();
         if (slice.retired()) {
             front.remove(slice);
         }

@@ -66,7 +66,7 @@ final class SliceCacheStressTest {
                 assertThat(cache.get((long) i * SIZE).getLong(8 * t)).as(where).isEqualTo(model[t][i]);
             }
         }
-        cache.forget(0, (long) SLICES * SIZE); // refuses what is still pinned
+        cache.discard(0, (long) SLICES * SIZE); // refuses what is still pinned
     }
 
     private static void change(SliceCache cache, long[] mine, int owner, Random random) throws IOException {

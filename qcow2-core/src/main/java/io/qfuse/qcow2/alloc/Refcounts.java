@@ -7,6 +7,7 @@ import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.format.Header;
 import io.qfuse.qcow2.format.Limits;
 import io.qfuse.qcow2.format.RefcountTableEntry;
+import io.qfuse.qcow2.format.RefcountWidth;
 import io.qfuse.qcow2.guard.Health;
 import io.qfuse.qcow2.io.HostFile;
 import io.qfuse.qcow2.table.Rank;
@@ -36,7 +37,7 @@ final class Refcounts {
     private final Geometry geometry;
     private final Health health;
     private final MetadataRegions regions;
-    private final int order;
+    private final RefcountWidth width;
     private final long maxCount;
 
     private RefcountTableLocation location;
@@ -47,8 +48,8 @@ final class Refcounts {
         this.geometry = geometry;
         this.health = health;
         this.regions = regions;
-        this.order = geometry.refcountOrder();
-        this.maxCount = order == 6 ? -1L : (1L << (1 << order)) - 1;
+        this.width = new RefcountWidth(geometry.refcountOrder());
+        this.maxCount = width.extract(-1L, 0);
         this.location = new RefcountTableLocation(header.refcountTableOffset(), header.refcountTableClusters());
     }
 
@@ -242,33 +243,11 @@ final class Refcounts {
     }
 
     private long read(Slice slice, int index) {
-        return switch (order) {
-            case 6 -> slice.getLong(index << 3);
-            case 5 -> slice.getInt(index << 2) & 0xffff_ffffL;
-            case 4 -> slice.getShort(index << 1) & 0xffffL;
-            case 3 -> slice.getByte(index) & 0xffL;
-            default -> (slice.getByte(byteOf(index)) >>> bitOf(index)) & maxCount;
-        };
+        return width.extract(slice.getLong(width.wordOf(index)), index);
     }
 
     private void write(Slice slice, int index, long count) {
-        switch (order) {
-            case 6 -> slice.setLong(index << 3, count);
-            case 5 -> slice.setInt(index << 2, (int) count);
-            case 4 -> slice.setShort(index << 1, (short) count);
-            case 3 -> slice.setByte(index, (byte) count);
-            default -> {
-                int kept = slice.getByte(byteOf(index)) & ~((int) maxCount << bitOf(index));
-                slice.setByte(byteOf(index), (byte) (kept | (int) count << bitOf(index)));
-            }
-        }
-    }
-
-    private int byteOf(int index) {
-        return index >>> (3 - order);
-    }
-
-    private int bitOf(int index) {
-        return (index & ((1 << (3 - order)) - 1)) << order;
+        int word = width.wordOf(index);
+        slice.setLong(word, width.insert(slice.getLong(word), index, count));
     }
 }

@@ -1,6 +1,8 @@
 package io.qfuse.qcow2.format;
 
-import java.nio.ByteBuffer;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 
 /**
  * Refcounts of one width inside a block's bytes (format notes, section 7): below 8 bits the least significant bits of
@@ -9,6 +11,8 @@ import java.nio.ByteBuffer;
  * @param order log2 of the width in bits, 0 to 6
  */
 public record RefcountWidth(int order) {
+
+    private static final VarHandle WORDS = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
 
     /** An order outside 0 to 6 is a programming error. */
     public RefcountWidth {
@@ -32,18 +36,25 @@ public record RefcountWidth(int order) {
         return references <= max() - count;
     }
 
+    /** Where in a block the 8 aligned bytes are that hold the count at an index. */
+    public int wordOf(int index) {
+        return bitOf(index) >>> 6 << 3;
+    }
+
+    /** The count at an index, as it is stored, out of the big-endian {@linkplain #wordOf word} that holds it. */
+    public long extract(long word, int index) {
+        return word >>> shiftOf(index) & mask();
+    }
+
+    /** The {@linkplain #wordOf word} with another count at an index. */
+    public long insert(long word, int index, long count) {
+        return (word & ~(mask() << shiftOf(index))) | count << shiftOf(index);
+    }
+
     /** The count at an index; a stored 64-bit one above {@link #max} is given as that. */
     public long get(byte[] block, int index) {
-        return switch (order) {
-            case 3 -> block[index] & 0xff;
-            case 4 -> ByteBuffer.wrap(block).getShort(index * 2) & 0xffff;
-            case 5 -> Integer.toUnsignedLong(ByteBuffer.wrap(block).getInt(index * 4));
-            case 6 -> {
-                long count = ByteBuffer.wrap(block).getLong(index * 8);
-                yield count < 0 ? Long.MAX_VALUE : count;
-            }
-            default -> (block[byteOf(index)] >>> shiftOf(index)) & max();
-        };
+        long count = extract((long) WORDS.get(block, wordOf(index)), index);
+        return count < 0 ? Long.MAX_VALUE : count;
     }
 
     /** Stores a count of 0 to {@link #max}. */
@@ -51,23 +62,20 @@ public record RefcountWidth(int order) {
         if (count < 0 || count > max()) {
             throw new IllegalArgumentException("refcount " + count + " in " + bits() + " bits");
         }
-        switch (order) {
-            case 3 -> block[index] = (byte) count;
-            case 4 -> ByteBuffer.wrap(block).putShort(index * 2, (short) count);
-            case 5 -> ByteBuffer.wrap(block).putInt(index * 4, (int) count);
-            case 6 -> ByteBuffer.wrap(block).putLong(index * 8, count);
-            default -> {
-                int others = block[byteOf(index)] & ~((int) max() << shiftOf(index));
-                block[byteOf(index)] = (byte) (others | (int) count << shiftOf(index));
-            }
-        }
+        int at = wordOf(index);
+        WORDS.set(block, at, insert((long) WORDS.get(block, at), index, count));
     }
 
-    private int byteOf(int index) {
-        return index >>> (3 - order);
+    private long mask() {
+        return -1L >>> (Long.SIZE - bits());
     }
 
+    private int bitOf(int index) {
+        return index << order;
+    }
+
+    /** In a big-endian word what comes first is highest, but counts within one byte start at its lowest bit. */
     private int shiftOf(int index) {
-        return (index & ((1 << (3 - order)) - 1)) << order;
+        return (bitOf(index) & 63) ^ (Long.SIZE - Math.max(bits(), Byte.SIZE));
     }
 }
