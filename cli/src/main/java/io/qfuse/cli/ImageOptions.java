@@ -1,7 +1,9 @@
 package io.qfuse.cli;
 
 import io.qfuse.qcow2.OpenOptions;
+import java.nio.file.Path;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /** Options for opening an image, shared by the verbs that do. */
@@ -33,6 +35,17 @@ final class ImageOptions {
     private boolean noBacking;
 
     @Option(
+            names = "--data-file",
+            paramLabel = "FILE",
+            description = "The external data file, instead of the one that the image names.")
+    private @Nullable Path dataFile;
+
+    @Option(
+            names = "--allow-external",
+            description = "Follow an image that names an external data file outside its own directory.")
+    private boolean allowExternal;
+
+    @Option(
             names = "--snapshot",
             paramLabel = "ID|NAME",
             description = "Show this internal snapshot instead of the present state. Only for reading.")
@@ -53,6 +66,11 @@ final class ImageOptions {
         return snapshot.isEmpty() ? "" : "--snapshot";
     }
 
+    /** The option that only makes sense for one image, where it is given; else empty. */
+    String singleImageOption() {
+        return dataFile == null ? "" : "--data-file";
+    }
+
     /** Them as the core takes them. */
     OpenOptions toOpen(boolean writable) {
         String format = backingFormat == BackingFormat.RECORDED
@@ -64,6 +82,8 @@ final class ImageOptions {
                 .withCacheBytes(cacheBytes)
                 .withBackingFormat(format)
                 .withSnapshot(snapshot)
-                .withBacking(!noBacking);
+                .withBacking(!noBacking)
+                .withDataFile(dataFile == null ? "" : dataFile.toAbsolutePath().toString())
+                .withAllowExternal(allowExternal);
     }
 }

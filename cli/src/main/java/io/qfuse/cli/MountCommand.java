@@ -114,6 +114,10 @@ final class MountCommand implements Callable<Integer> {
         if (!forReading.isEmpty() && !mount.readOnly()) {
             throw usage(forReading + " is for reading: give --read-only too");
         }
+        String forOne = imageOptions.singleImageOption();
+        if (!forOne.isEmpty() && images.size() > 1) {
+            throw usage(forOne + " is for one image");
+        }
         return new ServeRequest(
                 images,
                 absolute.get(absolute.size() - 1),

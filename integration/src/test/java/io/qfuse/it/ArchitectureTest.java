@@ -79,6 +79,7 @@ final class ArchitectureTest {
         onlyIn("ru.serce..", "io.qfuse.fuse.jnr..");
         onlyIn("picocli..", "io.qfuse.cli..");
         onlyIn("com.github.luben..", "io.qfuse.qcow2.codec..");
+        onlyIn("tools.jackson..", "io.qfuse.qcow2.reference..");
         onlyIn("jnr..", "io.qfuse.qcow2.io..", "io.qfuse.fuse..");
         onlyIn("com.kenai.jffi..", "io.qfuse.qcow2.io..", "io.qfuse.fuse..");
     }

@@ -95,9 +95,11 @@ class BadInputTest {
     }
 
     @Test
-    void an_external_data_file_is_refused_by_name() {
-        scratch.qemuImg().ok("create", "-q", "-f", "qcow2", "-o", "data_file=data", "other.qcow2", "1M");
-        assertThat(refused("mount", "other.qcow2", mountPoint)).containsIgnoringCase("data file");
+    void an_external_data_file_elsewhere_is_named_with_the_option_that_allows_it() throws IOException {
+        scratch.directory("images");
+        scratch.qemuImg().ok("create", "-q", "-f", "qcow2", "-o", "data_file=data", "images/other.qcow2", "1M");
+        assertThat(refused("mount", "images/other.qcow2", mountPoint))
+                .contains(scratch.path("data").toString(), "--allow-external");
     }
 
     @Test
@@ -244,6 +246,7 @@ class BadInputTest {
                 "mount --transport=pigeon disk.qcow2 mnt",
                 "mount --force-share disk.qcow2 mnt",
                 "mount --allow-other=maybe disk.qcow2 mnt",
+                "mount --data-file=x disk.qcow2 other.qcow2 mnt",
                 "mount --no-such-option disk.qcow2 mnt",
                 "unmount",
                 "create",

@@ -3,15 +3,16 @@ package io.qfuse.qcow2;
 import io.qfuse.qcow2.Qcow2Exception.Kind;
 import io.qfuse.qcow2.format.Features;
 import io.qfuse.qcow2.format.Header;
-import io.qfuse.qcow2.format.HeaderCodec;
-import io.qfuse.qcow2.format.HeaderExtension;
+import io.qfuse.qcow2.io.HeaderReader;
 import io.qfuse.qcow2.io.HostFile;
 import io.qfuse.qcow2.io.ImageLock;
 import io.qfuse.qcow2.io.NativeHostFile;
 import io.qfuse.qcow2.layer.RawLayer;
+import io.qfuse.qcow2.reference.FileReference;
+import io.qfuse.qcow2.reference.FoundFile;
 import io.qfuse.qcow2.snapshot.SnapshotTable;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
+import java.lang.System.Logger.Level;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
@@ -20,24 +21,28 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Opens an image, and below it the files of its backing chain (format notes, section 11). One opener opens one chain.
+ * Opens an image, its external data file, and below it the files of its backing chain (format notes, sections 11 and 12). One
+ * opener opens one chain.
  *
  * <ol>
  *   <li>A format is never guessed: it is recorded in the image or given by the user.
  *   <li>A file that occurs twice is a loop, and refused.
+ *   <li>A data file that the image names is opened only in the image's own directory, unless the user allows more. It is written
+ *       to: an image must not choose which file of the host that is.
  *   <li>What was opened is closed again when a layer further down cannot be.
  * </ol>
  */
 final class ImageOpener {
 
-    /** More layers than any tool makes on purpose. */
-    private static final int MOST_LAYERS = 1000;
+    private static final System.Logger LOG = System.getLogger(ImageOpener.class.getPackageName());
 
-    private static final int LARGEST_CLUSTER = 2 << 20;
+    /** More layers than any tool makes on purpose; each costs a descriptor and some stack in every read. */
+    private static final int MOST_LAYERS = 256;
 
     private final OpenOptions options;
     private final Qcow2Image.ChainCaches caches;
     private final Set<Object> visited = new HashSet<>();
+    private int layers;
 
     ImageOpener(OpenOptions options) {
         this.options = options;
@@ -49,24 +54,78 @@ final class ImageOpener {
     }
 
     private Disk openQcow2(Path path, OpenOptions how) throws IOException {
+        NativeHostFile file = openLayer(path, how);
+        @Nullable NativeHostFile data = null;
+        @Nullable Layer backing = null;
+        try {
+            Header header = HeaderReader.read(file);
+            Features.requireSupported(header, how.writable(), path);
+            data = openData(path, header, how);
+            backing = how.withBacking() ? openBacking(path, header) : null;
+            return new Qcow2Image(new ImageFiles(file, data), shown(file, header, how), backing, how, caches);
+        } catch (IOException | RuntimeException e) {
+            closeAfter(e, backing);
+            closeAfter(e, data);
+            closeAfter(e, file);
+            throw e;
+        }
+    }
+
+    private NativeHostFile openLayer(Path path, OpenOptions how) throws IOException {
+        if (++layers > MOST_LAYERS) {
+            throw new Qcow2Exception(Kind.UNSUPPORTED, path, "backing chain has more than " + MOST_LAYERS + " layers");
+        }
+        return openLocked(path, how);
+    }
+
+    /** The lock lives as long as the descriptor. */
+    private NativeHostFile openLocked(Path path, OpenOptions how) throws IOException {
         requireUnvisited(path);
         NativeHostFile file = NativeHostFile.open(path, how.writable());
         try {
-            // The lock lives as long as the descriptor.
             ImageLock.acquire(file, mode(how));
-            Header header = readHeader(file, path);
-            Features.requireSupported(header, how.writable(), path);
-            Layer backing = how.withBacking() ? openBacking(path, header) : null;
-            try {
-                return new Qcow2Image(file, shown(file, header, how), backing, how, caches);
-            } catch (IOException | RuntimeException e) {
-                closeAfter(e, backing);
-                throw e;
-            }
+            return file;
         } catch (IOException | RuntimeException e) {
             closeAfter(e, file);
             throw e;
         }
+    }
+
+    private @Nullable NativeHostFile openData(Path image, Header header, OpenOptions how) throws IOException {
+        if (!header.hasExternalData()) {
+            if (!how.dataFile().isEmpty()) {
+                throw new Qcow2Exception(
+                        Kind.UNSUPPORTED,
+                        image,
+                        "has no external data file, but --data-file=" + how.dataFile() + " is given");
+            }
+            return null;
+        }
+        Path path = how.dataFile().isEmpty() ? namedData(image, header) : Path.of(how.dataFile());
+        NativeHostFile file = openLocked(path, how);
+        say(Level.INFO, image, "guest data are in " + path);
+        return file;
+    }
+
+    private Path namedData(Path image, Header header) throws IOException {
+        if (header.dataFile().isEmpty()) {
+            throw new Qcow2Exception(
+                    Kind.UNSUPPORTED, image, "does not name its external data file; give it with --data-file=FILE");
+        }
+        FileReference reference = FileReference.parse(header.dataFile(), "external data file", image);
+        if (reference.format().equals("qcow2")) {
+            throw new Qcow2Exception(
+                    Kind.UNSUPPORTED, image, "external data file \"" + header.dataFile() + "\" is not raw");
+        }
+        FoundFile found = FoundFile.besideOrHere(image, reference);
+        if (found.outside() && !options.allowExternal()) {
+            throw new Qcow2Exception(
+                    Kind.UNSUPPORTED,
+                    image,
+                    "names the external data file " + found.real() + ", outside its own directory: give"
+                            + " --allow-external if that is meant, or another file with --data-file=FILE");
+        }
+        return found.real();
     }
 
     /** The header of what is to be shown: the present state, or a snapshot in its place. */
@@ -90,23 +149,21 @@ final class ImageOpener {
         return how.forceShare() ? ImageLock.Mode.SHARED_READ : ImageLock.Mode.READ;
     }
 
-    private static Header readHeader(HostFile file, Path path) throws IOException {
-        long length = file.size();
-        byte[] start = new byte[(int) Math.min(length, LARGEST_CLUSTER)];
-        file.read(0, start);
-        return HeaderCodec.decode(start, path, length);
-    }
-
     private @Nullable Layer openBacking(Path overlay, Header header) throws IOException {
         String name = header.backingFile();
         if (name == null) {
             return null;
         }
-        Path path = resolve(overlay, name);
-        String format = format(overlay, header, name);
+        FileReference reference = FileReference.parse(name, "backing file", overlay);
+        FoundFile found =
+                reference.tree() ? FoundFile.besideOrHere(overlay, reference) : FoundFile.beside(overlay, reference);
+        if (found.outside()) {
+            say(Level.WARNING, overlay, "its backing file " + found.path() + " lies outside its own directory");
+        }
+        String format = format(overlay, header, reference);
         return switch (format) {
-            case "qcow2" -> openQcow2(path, options.below());
-            case "raw" -> openRaw(path);
+            case "qcow2" -> openQcow2(found.path(), options.below());
+            case "raw", "file", "host_device" -> openRaw(found.path());
             default ->
                 throw new Qcow2Exception(
                         Kind.UNSUPPORTED,
@@ -115,37 +172,29 @@ final class ImageOpener {
         };
     }
 
-    private static Path resolve(Path overlay, String name) throws Qcow2Exception {
-        int colon = name.indexOf(':');
-        int slash = name.indexOf('/');
-        if (colon >= 0 && (slash < 0 || colon < slash)) {
+    private String format(Path overlay, Header header, FileReference reference) throws Qcow2Exception {
+        String recorded = header.backingFormat();
+        String wrapped = reference.format();
+        if (!recorded.isEmpty() && !wrapped.isEmpty() && !recorded.equals(wrapped)) {
             throw new Qcow2Exception(
-                    Kind.UNSUPPORTED, overlay, "backing file \"" + name + "\" is not a path of this host");
+                    Kind.MALFORMED,
+                    overlay,
+                    "says both that its backing file is " + recorded + " and that it is " + wrapped);
         }
-        return overlay.toAbsolutePath().resolveSibling(name);
-    }
-
-    private String format(Path overlay, Header header, String name) throws Qcow2Exception {
-        for (HeaderExtension extension : header.extensions()) {
-            if (extension.type() == HeaderExtension.BACKING_FORMAT) {
-                return new String(extension.data(), StandardCharsets.UTF_8);
-            }
-        }
-        if (options.backingFormat().isEmpty()) {
+        String format = !recorded.isEmpty() ? recorded : !wrapped.isEmpty() ? wrapped : options.backingFormat();
+        if (format.isEmpty()) {
             throw new Qcow2Exception(
                     Kind.UNSUPPORTED,
                     overlay,
-                    "does not say which format its backing file " + name
+                    "does not say which format its backing file " + reference.name()
                             + " has; give it with --backing-format=raw or --backing-format=qcow2");
         }
-        return options.backingFormat();
+        return format;
     }
 
     private Layer openRaw(Path path) throws IOException {
-        requireUnvisited(path);
-        NativeHostFile file = NativeHostFile.open(path, false);
+        NativeHostFile file = openLayer(path, options.below());
         try {
-            ImageLock.acquire(file, mode(options.below()));
             return new RawLayer(file);
         } catch (IOException | RuntimeException e) {
             closeAfter(e, file);
@@ -154,9 +203,6 @@ final class ImageOpener {
     }
 
     private void requireUnvisited(Path path) throws IOException {
-        if (visited.size() >= MOST_LAYERS) {
-            throw new Qcow2Exception(Kind.UNSUPPORTED, path, "backing chain has more than " + MOST_LAYERS + " layers");
-        }
         if (!Files.exists(path)) {
             return; // Opening it says what is wrong, in the host's words.
         }
@@ -164,6 +210,11 @@ final class ImageOpener {
         if (key != null && !visited.add(key)) {
             throw new Qcow2Exception(Kind.MALFORMED, path, "backing chain loops: this file occurs in it twice");
         }
+    }
+
+    /** Names come from the image, which is not trusted with control characters in the log. */
+    private static void say(Level level, Path image, String what) {
+        LOG.log(level, (image + ": " + what).replaceAll("\\p{Cntrl}", "?"));
     }
 
     private static void closeAfter(Exception failure, @Nullable AutoCloseable opened) {

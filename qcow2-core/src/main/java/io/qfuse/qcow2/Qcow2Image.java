@@ -13,6 +13,7 @@ import io.qfuse.qcow2.data.ImageParts;
 import io.qfuse.qcow2.data.Preallocator;
 import io.qfuse.qcow2.data.Resizer;
 import io.qfuse.qcow2.data.ZeroWriter;
+import io.qfuse.qcow2.format.Features;
 import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.format.Header;
 import io.qfuse.qcow2.guard.Health;
@@ -21,7 +22,10 @@ import io.qfuse.qcow2.io.BufferPool;
 import io.qfuse.qcow2.io.HostFile;
 import io.qfuse.qcow2.map.ClusterMap;
 import io.qfuse.qcow2.map.RangeLock;
+import io.qfuse.qcow2.store.DataClusters;
+import io.qfuse.qcow2.store.ExternalClusters;
 import io.qfuse.qcow2.store.GuestData;
+import io.qfuse.qcow2.store.OwnClusters;
 import io.qfuse.qcow2.store.PlainData;
 import io.qfuse.qcow2.table.Tables;
 import java.io.IOException;
@@ -47,6 +51,7 @@ final class Qcow2Image implements Disk {
     private final Health health;
     private final Tables tables;
     private final ClusterAllocator allocator;
+    private final DataClusters clusters;
     private final Checkpoint checkpoint;
     private final GuestReader reader;
     private final GuestWriter writer;
@@ -62,21 +67,26 @@ final class Qcow2Image implements Disk {
     /**
      * An image over a file whose header was read and found usable.
      *
-     * @param hostFile the image's file; closed with the image
+     * @param files the image's files; closed with the image
      * @param header its header
      * @param backing what shows through unallocated clusters, or null; closed with the image
      * @param options how the image was opened
      * @param caches what is shared by all images of a chain
      */
-    Qcow2Image(HostFile hostFile, Header header, @Nullable Layer backing, OpenOptions options, ChainCaches caches)
+    Qcow2Image(ImageFiles files, Header header, @Nullable Layer backing, OpenOptions options, ChainCaches caches)
             throws IOException {
-        this.file = new BarrierFile(hostFile);
+        this.file = new BarrierFile(files.image());
         this.backing = backing;
         this.geometry = header.geometry();
-        this.data = new PlainData(file);
+        HostFile guestFile = files.data() == null ? file : new BarrierFile(files.data());
+        this.data = new PlainData(guestFile);
         this.health = new Health(file, header, options.writable());
         this.tables = new Tables(file, geometry, caches.metadata(), health);
         this.allocator = new ClusterAllocator(file, tables, geometry, header, health);
+        this.clusters = header.hasExternalData()
+                ? new ExternalClusters(guestFile, geometry, header.hasRawExternalData())
+                : new OwnClusters(allocator);
+        health.keep(header.hasRawExternalData() ? Features.RAW_EXTERNAL_DATA : 0);
         ClusterMap map = new ClusterMap(file, tables, geometry, allocator, health, header);
         this.checkpoint = new Checkpoint(file, data, tables, allocator, map, health, header);
         this.decompressors = DecompressorPool.of(header.compressionType());
@@ -87,7 +97,7 @@ final class Qcow2Image implements Disk {
                 file,
                 data,
                 map,
-                allocator,
+                clusters,
                 new RangeLock(header.clusterBits()),
                 BufferPool.shared(),
                 compressed,
@@ -126,7 +136,7 @@ final class Qcow2Image implements Disk {
 
     @Override
     public long allocatedBytes() throws IOException {
-        return file.allocatedBytes() + (backing == null ? 0 : backing.allocatedBytes());
+        return file.allocatedBytes() + clusters.allocatedBytes() + (backing == null ? 0 : backing.allocatedBytes());
     }
 
     @Override

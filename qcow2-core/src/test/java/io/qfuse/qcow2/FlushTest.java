@@ -333,8 +333,12 @@ final class FlushTest {
         setAutoclear(image, 1);
         RecordingFile file = new RecordingFile(image);
         OpenOptions reading = OpenOptions.readOnly();
-        try (Disk disk =
-                new Qcow2Image(file, HeaderReader.read(file), null, reading, Qcow2Image.ChainCaches.of(reading))) {
+        try (Disk disk = new Qcow2Image(
+                new ImageFiles(file, null),
+                HeaderReader.read(file),
+                null,
+                reading,
+                Qcow2Image.ChainCaches.of(reading))) {
             disk.read(0, buffer.address(), SIZE);
             disk.flush();
             assertThat(disk.writable()).isFalse();

@@ -2,6 +2,7 @@ package io.qfuse.qcow2;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.qfuse.qcow2.io.HostFile;
 import io.qfuse.qcow2.io.NativeBuffer;
 import io.qfuse.qcow2.testing.ForwardingFile;
 import io.qfuse.qcow2.testing.ImageKind;
@@ -13,7 +14,7 @@ import java.nio.LongBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import org.junit.jupiter.api.Test;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -26,9 +27,12 @@ final class PowerLossTest {
     private static final int SIZE = 1 << 20;
 
     static List<ImageKind> kinds() {
-        return ImageKind.matrix().stream()
+        return ImageKind.all().stream()
                 .filter(kind -> kind.clusterBits() < 20
-                        && (kind.refcountOrder() % 3 != 1 || kind.version() == 2 || kind.extendedL2()))
+                        && (kind.refcountOrder() % 3 != 1
+                                || kind.version() == 2
+                                || kind.extendedL2()
+                                || kind.data() != ImageKind.Data.INSIDE))
                 .toList();
     }
 
@@ -48,9 +52,13 @@ final class PowerLossTest {
         }
     }
 
-    @Test
-    void the_test_sees_a_barrier_that_is_left_out() {
-        ImageKind kind = new ImageKind(3, 12, 4, false);
+    static List<ImageKind> kindsWithoutABarrier() {
+        return List.of(new ImageKind(3, 12, 4, false), new ImageKind(3, 12, 4, false, false, ImageKind.Data.EXTERNAL));
+    }
+
+    @ParameterizedTest
+    @MethodSource("kindsWithoutABarrier")
+    void the_test_sees_a_barrier_that_is_left_out(ImageKind kind) {
         int seen = 0;
         for (long seed = 1; seed <= 4; seed++) {
             try {
@@ -84,6 +92,7 @@ final class PowerLossTest {
         private final ImageKind kind;
         private final long seed;
         private final PowerLossFile file;
+        private final @Nullable PowerLossFile data;
         private final MemoryHostFile base = new MemoryHostFile("base.raw");
         private final Disk disk;
         private final List<List<Version>> sectors = new ArrayList<>();
@@ -109,7 +118,11 @@ final class PowerLossTest {
                 }
             }
             base.truncate(SIZE - 3 * 512);
-            this.disk = TestDisk.open(withoutBarriers ? new Unsafe(file) : file, base);
+            MemoryHostFile before = kind.createData(SIZE);
+            this.data = before == null ? null : new PowerLossFile(before, file);
+            HostFile guest = data == null || !withoutBarriers ? data : new Unsafe(data);
+            HostFile image = data == null && withoutBarriers ? new Unsafe(file) : file;
+            this.disk = TestDisk.open(image, guest, base, TestDisk.SMALL_CACHE);
         }
 
         private static byte[] filled(long id) {
@@ -185,7 +198,8 @@ final class PowerLossTest {
             for (Flush flush : flushes) {
                 durable = flush.moment <= moment ? flush.operation : durable;
             }
-            try (Disk after = TestDisk.open(left, base.copy())) {
+            MemoryHostFile leftData = data == null ? null : data.afterLossAt(moment, lossSeed);
+            try (Disk after = TestDisk.open(left, leftData, base.copy(), TestDisk.SMALL_CACHE)) {
                 int there = (int) (after.size() / 512);
                 Resize resize = resizeTo(there, moment, what);
                 if (resize.begin <= moment && moment < resize.end && isGrowth(resize)) {

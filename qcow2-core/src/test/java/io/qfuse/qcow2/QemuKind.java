@@ -39,7 +39,11 @@ record QemuKind(int clusterSize, int refcountBits, String compat, boolean extend
         ZLIB,
         ZSTD,
         /** Written to, then kept as an internal snapshot. */
-        SNAPSHOT
+        SNAPSHOT,
+        /** With an external data file beside the image. */
+        DATA_FILE,
+        /** With one that is raw. */
+        RAW_DATA_FILE
     }
 
     private static final String V2 = "0.10";
@@ -60,6 +64,11 @@ record QemuKind(int clusterSize, int refcountBits, String compat, boolean extend
             for (Maker maker : new Maker[] {Maker.ZLIB, Maker.SNAPSHOT, Maker.US}) {
                 kinds.add(new QemuKind(clusterSize, 16, V2, false, Base.NONE, maker));
                 kinds.add(new QemuKind(clusterSize, 16, V3, false, Base.NONE, maker));
+            }
+            for (boolean extended : new boolean[] {false, clusterSize >= 16 << 10}) {
+                kinds.add(new QemuKind(clusterSize, 16, V3, extended, Base.NONE, Maker.DATA_FILE));
+                kinds.add(new QemuKind(clusterSize, 16, V3, extended, Base.SHORT_RAW, Maker.DATA_FILE));
+                kinds.add(new QemuKind(clusterSize, 16, V3, extended, Base.NONE, Maker.RAW_DATA_FILE));
             }
             kinds.add(new QemuKind(clusterSize, 64, V3, false, Base.NONE, Maker.ZSTD));
             kinds.add(new QemuKind(clusterSize, 2, V3, false, Base.ZLIB, Maker.SNAPSHOT));
@@ -159,13 +168,23 @@ record QemuKind(int clusterSize, int refcountBits, String compat, boolean extend
             words.addAll(List.of("convert", "-c", "-f", "raw", "-O", "qcow2", "-o", options(), raw, image));
             QemuImg.run(words.toArray());
         } else {
-            words.addAll(List.of("create", "-q", "-f", "qcow2", "-o", options()));
+            String data = switch (maker) {
+                case DATA_FILE -> ",data_file=" + dataFile(image);
+                case RAW_DATA_FILE -> ",data_file_raw=on,data_file=" + dataFile(image);
+                default -> "";
+            };
+            words.addAll(List.of("create", "-q", "-f", "qcow2", "-o", options() + data));
             if (base != Base.NONE) {
                 words.addAll(List.of("-b", makeBase(bases), "-F", baseFormat()));
             }
             words.addAll(List.of(image, size()));
             QemuImg.run(words.toArray());
         }
+    }
+
+    /** The external data file of an image that has one. */
+    static Path dataFile(Path image) {
+        return image.resolveSibling("data.raw");
     }
 
     private String options() {

@@ -76,6 +76,12 @@ final class QemuMatrixTest {
                     .isEqualTo(-1);
         }
         compareMap(image, model);
+        if (kind.maker() == Maker.RAW_DATA_FILE) {
+            byte[] data = Files.readAllBytes(QemuKind.dataFile(image));
+            assertThat(Arrays.mismatch(data, 0, model.length, model, 0, model.length))
+                    .as("first byte that the raw data file says differently")
+                    .isEqualTo(-1);
+        }
         if (base != null) {
             assertThat(Arrays.mismatch(Files.readAllBytes(base), baseBytes))
                     .as("first byte of the base that has changed")

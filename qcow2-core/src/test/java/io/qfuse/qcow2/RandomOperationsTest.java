@@ -13,7 +13,7 @@ final class RandomOperationsTest {
     private static final int SEEDS = Boolean.getBoolean("qfuse.long") ? 40 : 1;
 
     static List<ImageKind> kinds() {
-        return ImageKind.matrix();
+        return ImageKind.all();
     }
 
     @ParameterizedTest

@@ -12,13 +12,19 @@ import io.qfuse.qcow2.testing.MemoryHostFile;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.Random;
+import org.jspecify.annotations.Nullable;
 
 /** A disk under test beside a plain array that says what it must read as. */
 final class TestDisk implements AutoCloseable {
 
+    /** So that eviction and pressure happen. */
+    static final long SMALL_CACHE = 256 << 10;
+
     private final MemoryHostFile base;
     private final HostFile file;
     private final NativeBuffer buffer = NativeBuffer.allocate(4 << 20);
+    private final @Nullable MemoryHostFile data;
+    private final boolean raw;
     private byte[] model;
     private Disk disk;
 
@@ -26,6 +32,8 @@ final class TestDisk implements AutoCloseable {
     TestDisk(ImageKind kind, HostFile file, int size) throws IOException {
         this.file = new KeptOpen(file);
         this.base = new MemoryHostFile("base.raw");
+        this.data = kind.createData(size);
+        this.raw = kind.data() == ImageKind.Data.EXTERNAL_RAW;
         this.model = new byte[size];
         if (kind.backed()) {
             byte[] bytes = baseBytes(size - 3 * 512);
@@ -44,21 +52,25 @@ final class TestDisk implements AutoCloseable {
     }
 
     private Disk open() throws IOException {
-        return open(file, base);
+        return open(file, data == null ? null : new KeptOpen(data), base, SMALL_CACHE);
     }
 
     /** Opens an image with small caches, so that eviction and pressure happen. */
     static Disk open(HostFile file, MemoryHostFile base) throws IOException {
-        return open(file, base, 256 << 10);
+        return open(file, base, SMALL_CACHE);
     }
 
     static Disk open(HostFile file, MemoryHostFile base, long cacheBytes) throws IOException {
+        return open(file, null, base, cacheBytes);
+    }
+
+    static Disk open(HostFile file, @Nullable HostFile data, MemoryHostFile base, long cacheBytes) throws IOException {
         OpenOptions options = OpenOptions.readWrite().withCacheBytes(cacheBytes);
         byte[] start = new byte[(int) Math.min(file.size(), 2 << 20)];
         file.read(0, start);
         var header = HeaderCodec.decode(start, file.path(), file.size());
         Layer below = header.backingFile() == null ? null : new RawLayer(new KeptOpen(base));
-        return new Qcow2Image(file, header, below, options, Qcow2Image.ChainCaches.of(options));
+        return new Qcow2Image(new ImageFiles(file, data), header, below, options, Qcow2Image.ChainCaches.of(options));
     }
 
     Disk disk() {
@@ -122,6 +134,10 @@ final class TestDisk implements AutoCloseable {
     void reopen() throws IOException {
         disk.close();
         CheckedImage.requireClean(file);
+        if (data != null && raw) {
+            assertThat(data.bytes(0, model.length)).as("the raw data file").isEqualTo(model);
+            assertThat(data.size()).isGreaterThanOrEqualTo(model.length);
+        }
         disk = open();
         checkAll();
     }
@@ -133,7 +149,7 @@ final class TestDisk implements AutoCloseable {
     }
 
     /** Outlives the disks that are opened over it. */
-    private static final class KeptOpen extends ForwardingFile {
+    static final class KeptOpen extends ForwardingFile {
 
         KeptOpen(HostFile file) {
             super(file);

@@ -56,6 +56,9 @@ public final class ImageChecker {
         refcounts.countReferences(tally, report);
         refcounts.compare(tally, report);
         new CopiedCheck(header, refcounts, report).check(file, header);
+        if (header.hasExternalData()) {
+            new ExternalDataCheck(header, report).check(file, header);
+        }
         return report;
     }
 

@@ -118,13 +118,13 @@ public final class GuestWriter {
         int into = geometry.offsetInCluster(guest);
         boolean empty = !run.hasHost();
         try (EntrySpan span = image.map().open(guest, run.length())) {
-            HostRun host = image.allocator().allocate(span.clusters());
+            HostRun host = image.clusters().allocate(guest, span.clusters());
             int length = (int) Math.min(run.length(), geometry.clusterOffset(host.clusters()) - into);
             try {
                 int unit = empty ? geometry.subclusterSize() : geometry.clusterSize();
                 copyOnWrite.fill(host.offset() + into, guest, address, length, unit, host.fresh());
             } catch (IOException e) {
-                image.allocator().abandon(host);
+                image.clusters().abandon(host);
                 throw e;
             }
             for (int i = 0; i < host.clusters(); i++) {

@@ -1,12 +1,12 @@
 package io.qfuse.qcow2.data;
 
 import io.qfuse.qcow2.Layer;
-import io.qfuse.qcow2.alloc.ClusterAllocator;
 import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.io.BufferPool;
 import io.qfuse.qcow2.io.HostFile;
 import io.qfuse.qcow2.map.ClusterMap;
 import io.qfuse.qcow2.map.RangeLock;
+import io.qfuse.qcow2.store.DataClusters;
 import io.qfuse.qcow2.store.GuestData;
 import org.jspecify.annotations.Nullable;
 
@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param file the image's file
  * @param data where guest bytes are stored
  * @param map from guest to host clusters
- * @param allocator host clusters
+ * @param clusters host clusters for guest bytes
  * @param locks the holds over guest clusters
  * @param buffers memory for copies
  * @param compressed reads compressed clusters
@@ -30,7 +30,7 @@ public record ImageParts(
         HostFile file,
         GuestData data,
         ClusterMap map,
-        ClusterAllocator allocator,
+        DataClusters clusters,
         RangeLock locks,
         BufferPool buffers,
         CompressedClusters compressed,

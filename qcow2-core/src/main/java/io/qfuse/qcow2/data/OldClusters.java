@@ -1,9 +1,9 @@
 package io.qfuse.qcow2.data;
 
-import io.qfuse.qcow2.alloc.ClusterAllocator;
 import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.format.L2Entry;
 import io.qfuse.qcow2.map.EntrySpan;
+import io.qfuse.qcow2.store.DataClusters;
 
 /**
  * Replaces entries and gives up what they referred to, in this order: a checkpoint that cuts a free must find it unlinked
@@ -11,11 +11,11 @@ import io.qfuse.qcow2.map.EntrySpan;
  */
 final class OldClusters {
 
-    private final ClusterAllocator allocator;
+    private final DataClusters host;
     private final Geometry geometry;
 
     OldClusters(ImageParts image) {
-        this.allocator = image.allocator();
+        this.host = image.clusters();
         this.geometry = image.geometry();
     }
 
@@ -26,10 +26,10 @@ final class OldClusters {
         if (L2Entry.isCompressed(old)) {
             long start = L2Entry.streamOffset(old, geometry.clusterBits());
             long end = start + L2Entry.streamLength(old, geometry.clusterBits());
-            long clusters = geometry.clusterIndex(end - 1) - geometry.clusterIndex(start) + 1;
-            allocator.free(geometry.clusterStart(start), clusters, punch);
+            long touched = geometry.clusterIndex(end - 1) - geometry.clusterIndex(start) + 1;
+            host.free(geometry.clusterStart(start), touched, punch);
         } else if (L2Entry.hostOffset(old) != 0) {
-            allocator.free(L2Entry.hostOffset(old), 1, punch);
+            host.free(L2Entry.hostOffset(old), 1, punch);
         }
     }
 }

@@ -74,12 +74,12 @@ public final class Preallocator {
     private long reserve(long guest, long length) throws IOException {
         Geometry geometry = image.geometry();
         try (EntrySpan span = image.map().open(guest, length)) {
-            HostRun host = image.allocator().allocate(span.clusters());
+            HostRun host = image.clusters().allocate(guest, span.clusters());
             long bytes = geometry.clusterOffset(host.clusters());
             try {
                 image.data().allocate(host.offset(), bytes);
             } catch (IOException e) {
-                image.allocator().abandon(host);
+                image.clusters().abandon(host);
                 throw e;
             }
             for (int i = 0; i < host.clusters(); i++) {

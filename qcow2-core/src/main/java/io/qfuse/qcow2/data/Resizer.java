@@ -87,6 +87,7 @@ public final class Resizer {
 
     private void grow(long from, long to) throws IOException {
         image.map().reach(to);
+        image.clusters().resize(from, to);
         zeroes.zero(from, image.geometry().clusterCeiling(to) - from, true);
         checkpoint.run();
         store(from, to);
@@ -105,6 +106,7 @@ public final class Resizer {
         try {
             zeroes.discardHeld(
                     image.geometry().clusterCeiling(to), image.geometry().clusterCeiling(from));
+            image.clusters().resize(from, to);
         } finally {
             image.locks().unlockAll();
         }

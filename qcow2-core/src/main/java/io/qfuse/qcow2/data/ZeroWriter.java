@@ -1,7 +1,6 @@
 package io.qfuse.qcow2.data;
 
 import io.qfuse.qcow2.format.Geometry;
-import io.qfuse.qcow2.format.L2Entry;
 import io.qfuse.qcow2.format.Subclusters;
 import io.qfuse.qcow2.io.NativeBuffer;
 import io.qfuse.qcow2.map.EntrySpan;
@@ -112,7 +111,7 @@ public final class ZeroWriter {
             } else if (whole && canChangeEntries(at)) {
                 at += changeEntries(at, geometry.clusterStart(end) - at, run, unmap);
             } else if (!whole && run.kind() != Kind.COMPRESSED) {
-                at += changeSubclusters(at, (int) rest);
+                at += changeSubclusters(at, (int) rest, unmap);
             } else {
                 writeZeroes(at, (int) rest);
                 at += rest;
@@ -137,10 +136,10 @@ public final class ZeroWriter {
         long reach = Math.max(geometry.clusterSize(), geometry.clusterStart(Math.min(most, run.length())));
         long zero = image.hasZeroClusters() ? Subclusters.zero(0, geometry.subclusters()) : 0;
         try (EntrySpan span = image.map().open(guest, reach)) {
+            image.clusters().zero(guest, geometry.clusterOffset(span.clusters()), unmap);
             for (int i = 0; i < span.clusters(); i++) {
-                long descriptor = span.descriptor(i);
-                if (!unmap && image.hasZeroClusters() && isReusable(descriptor)) {
-                    span.set(i, descriptor, zero);
+                if (!unmap && image.hasZeroClusters() && span.isOwn(i)) {
+                    span.set(i, span.descriptor(i), zero);
                 } else {
                     old.replace(span, i, 0, zero, unmap);
                 }
@@ -150,19 +149,16 @@ public final class ZeroWriter {
     }
 
     /** Marks subclusters of one cluster zero; its host cluster stays for the others. */
-    private long changeSubclusters(long guest, int length) throws IOException {
+    private long changeSubclusters(long guest, int length, boolean unmap) throws IOException {
         Geometry geometry = image.geometry();
         int first = geometry.offsetInCluster(guest) / geometry.subclusterSize();
         int last = first + length / geometry.subclusterSize();
         try (EntrySpan span = image.map().open(guest, length)) {
+            image.clusters().zero(guest, length, unmap);
             long others = span.bitmap(0) & ~Subclusters.allocated(first, last);
             span.set(0, span.descriptor(0), others | Subclusters.zero(first, last));
         }
         return length;
-    }
-
-    private static boolean isReusable(long descriptor) {
-        return L2Entry.isCopied(descriptor) && !L2Entry.isCompressed(descriptor) && L2Entry.hostOffset(descriptor) != 0;
     }
 
     /** Unlinks whole clusters behind the end of a disk that has shrunk; the caller holds everything. */
@@ -179,6 +175,7 @@ public final class ZeroWriter {
             long whole =
                     Math.max(image.geometry().clusterSize(), image.geometry().clusterStart(run.length()));
             try (EntrySpan span = image.map().open(at, whole)) {
+                image.clusters().zero(at, image.geometry().clusterOffset(span.clusters()), true);
                 for (int i = 0; i < span.clusters(); i++) {
                     old.replace(span, i, 0, 0, true);
                 }

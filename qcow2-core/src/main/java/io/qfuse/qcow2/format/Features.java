@@ -39,8 +39,11 @@ public final class Features {
      */
     public static void requireSupported(Header header, boolean writable, Path path) throws Qcow2Exception {
         requireKnown(header, path);
-        if (has(header, EXTERNAL_DATA_FILE)) {
-            throw unsupported(path, "external data files are not supported (incompatible feature bit 2)");
+        if (writable && has(header, EXTERNAL_DATA_FILE) && header.snapshotCount() > 0) {
+            // Its clusters cannot be copied: a write would change what the snapshots show.
+            throw unsupported(
+                    path,
+                    "has internal snapshots and an external data file, which no writer can keep: it can only be read");
         }
         if (header.cryptMethod() != 0) {
             String method = header.cryptMethod() == Header.CRYPT_AES ? "legacy AES" : "LUKS";

@@ -70,6 +70,11 @@ public record Header(
         return (incompatible & Features.EXTERNAL_DATA_FILE) != 0;
     }
 
+    /** Whether the file with the guest data alone is what the guest sees (format notes, section 12). */
+    public boolean hasRawExternalData() {
+        return hasExternalData() && (autoclear & Features.RAW_EXTERNAL_DATA) != 0;
+    }
+
     /** The data of an extension, where there is one of this type. */
     public Optional<byte[]> extension(int type) {
         return extensions.stream()
@@ -81,6 +86,13 @@ public record Header(
     /** The backing file's format as stored, {@code "qcow2"} or {@code "raw"} as a rule; empty where it is not. */
     public String backingFormat() {
         return extension(HeaderExtension.BACKING_FORMAT)
+                .map(data -> new String(data, StandardCharsets.UTF_8))
+                .orElse("");
+    }
+
+    /** The external data file's name as stored; empty where it is not. */
+    public String dataFile() {
+        return extension(HeaderExtension.DATA_FILE)
                 .map(data -> new String(data, StandardCharsets.UTF_8))
                 .orElse("");
     }

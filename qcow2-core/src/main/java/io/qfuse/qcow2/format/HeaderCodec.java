@@ -34,6 +34,7 @@ public final class HeaderCodec {
     private static final int V3_FULL_LENGTH = 112;
     private static final int BACKING_OFFSET = 8;
     private static final int BACKING_SIZE = 16;
+    private static final int CLUSTER_BITS = 20;
     private static final int COMPRESSION = 104;
 
     private HeaderCodec() {}
@@ -53,7 +54,7 @@ public final class HeaderCodec {
         FieldReader in = new FieldReader(ByteBuffer.wrap(start), path);
         int version = version(start, path);
         requireLength(start, version == 2 ? V2_LENGTH : V3_LENGTH, path);
-        int clusterBits = in.u32("cluster_bits", 20, Limits.MIN_CLUSTER_BITS, Limits.MAX_CLUSTER_BITS);
+        int clusterBits = in.u32("cluster_bits", CLUSTER_BITS, Limits.MIN_CLUSTER_BITS, Limits.MAX_CLUSTER_BITS);
         int clusterSize = 1 << clusterBits;
         if (start.length < Math.min(fileLength, clusterSize)) {
             throw new IllegalArgumentException("only " + start.length + " bytes of the first cluster");
@@ -85,6 +86,15 @@ public final class HeaderCodec {
                 backingFile(start, in, backingOffset, clusterSize, path));
         HeaderRules.check(header, path, fileLength);
         return header;
+    }
+
+    /** How many bytes {@link #decode} needs, where the file has as many: the first cluster, as far as the fields say. */
+    public static long needed(byte[] start) {
+        if (start.length < V2_LENGTH) {
+            return 0;
+        }
+        int clusterBits = ByteBuffer.wrap(start).getInt(CLUSTER_BITS);
+        return clusterBits < 0 || clusterBits > Limits.MAX_CLUSTER_BITS ? 0 : 1L << clusterBits;
     }
 
     /** Whether header, extensions and backing name fit the first cluster. */

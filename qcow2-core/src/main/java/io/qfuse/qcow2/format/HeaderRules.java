@@ -102,6 +102,10 @@ final class HeaderRules {
                 throw malformed(path, "the backing format's name contains a NUL byte");
             }
         }
+        Optional<byte[]> dataFile = header.extension(HeaderExtension.DATA_FILE);
+        if (header.hasExternalData() && dataFile.isPresent()) {
+            HeaderCodec.text("the external data file's name", ByteBuffer.wrap(dataFile.get()), path);
+        }
         Optional<byte[]> crypto = header.extension(HeaderExtension.CRYPTO);
         if (crypto.isPresent()) {
             checkCrypto(header, crypto.get(), path);

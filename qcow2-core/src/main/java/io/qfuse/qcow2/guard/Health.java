@@ -44,9 +44,9 @@ public final class Health {
         this.opensWritable = writable;
     }
 
-    /** Tells that some autoclear bits stay: what they say is kept up to date. Called before the image is used. */
+    /** Tells that more autoclear bits stay: what they say is kept up to date. Called before the image is used. */
     public void keep(long autoclear) {
-        kept = autoclear;
+        kept |= autoclear;
     }
 
     /** Whether the image was opened for writing. */

@@ -4,9 +4,7 @@ import io.qfuse.qcow2.ImageInfo;
 import io.qfuse.qcow2.format.BitmapRecord;
 import io.qfuse.qcow2.format.Features;
 import io.qfuse.qcow2.format.Header;
-import io.qfuse.qcow2.format.HeaderExtension;
 import io.qfuse.qcow2.format.SnapshotRecord;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -67,10 +65,11 @@ public final class Facts {
         if (header.cryptMethod() != 0) {
             data.put("encrypt", Map.of("format", header.cryptMethod() == Header.CRYPT_AES ? "aes" : "luks"));
         }
-        if ((header.incompatible() & Features.EXTERNAL_DATA_FILE) != 0) {
-            header.extension(HeaderExtension.DATA_FILE)
-                    .ifPresent(name -> data.put("data-file", new String(name, StandardCharsets.UTF_8)));
-            data.put("data-file-raw", (header.autoclear() & Features.RAW_EXTERNAL_DATA) != 0);
+        if (header.hasExternalData()) {
+            if (!header.dataFile().isEmpty()) {
+                data.put("data-file", header.dataFile());
+            }
+            data.put("data-file-raw", header.hasRawExternalData());
         }
         if (v3) {
             data.put("corrupt", (header.incompatible() & Features.CORRUPT) != 0);

@@ -167,6 +167,9 @@ public final class NativeHostFile implements HostFile {
 
     @Override
     public void truncate(long size) throws IOException {
+        if (device && size <= size()) {
+            return; // a device keeps its length
+        }
         while (LIBC.ftruncate(fd, size) != 0) {
             if (Native.errno() != Native.EINTR) {
                 throw failure("ftruncate to " + size + " bytes", Native.errno());

@@ -119,6 +119,7 @@ public final class ClusterMap {
         long bitmap = layout.bitmap(slice, within);
         int into = geometry.offsetInCluster(guest);
         if (L2Entry.isCompressed(descriptor)) {
+            requireCompressible(guest, descriptor);
             long rest = (long) geometry.clusterSize() - into;
             return new Mapping(Kind.COMPRESSED, false, descriptor, Math.min(rest, most));
         }
@@ -177,7 +178,18 @@ public final class ClusterMap {
             throw health.corrupt("L2 entry of guest offset 0x" + Long.toHexString(guest) + " is unaligned: 0x"
                     + Long.toHexString(entry));
         }
+        if (layout.hasHost(entry) && !layout.isPlace(host, geometry.clusterStart(guest))) {
+            throw health.corrupt("L2 entry of guest offset 0x" + Long.toHexString(guest)
+                    + " names another offset of the external data file: 0x" + Long.toHexString(entry));
+        }
         return host;
+    }
+
+    private void requireCompressible(long guest, long entry) throws IOException {
+        if (!layout.allowsCompressed()) {
+            throw health.corrupt("L2 entry of guest offset 0x" + Long.toHexString(guest)
+                    + " is compressed, but guest data are in an external data file: 0x" + Long.toHexString(entry));
+        }
     }
 
     private long l1Entry(int index) throws IOException {

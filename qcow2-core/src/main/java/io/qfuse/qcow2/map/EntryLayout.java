@@ -48,6 +48,16 @@ final class EntryLayout {
         return hasHost(entry) ? Subclusters.allocated(0, 1) : 0;
     }
 
+    /** Whether a cluster may lie at this host offset: in an external data file only at that of the guest cluster. */
+    boolean isPlace(long host, long cluster) {
+        return !externalData || host == cluster;
+    }
+
+    /** Whether compressed clusters are possible. */
+    boolean allowsCompressed() {
+        return !externalData;
+    }
+
     /** Whether an entry names a host cluster. */
     boolean hasHost(long descriptor) {
         return !L2Entry.isCompressed(descriptor)

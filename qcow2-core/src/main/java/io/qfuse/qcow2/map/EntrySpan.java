@@ -1,6 +1,7 @@
 package io.qfuse.qcow2.map;
 
 import io.qfuse.cache.Slice;
+import io.qfuse.qcow2.format.L2Entry;
 import io.qfuse.qcow2.table.Tables;
 
 /**
@@ -36,6 +37,11 @@ public final class EntrySpan implements AutoCloseable {
     /** What the span's cluster number {@code index} says of its subclusters. */
     public long bitmap(int index) {
         return layout.bitmap(slice, at(index));
+    }
+
+    /** Whether an entry names a host cluster that belongs to it alone. */
+    public boolean isOwn(int index) {
+        return layout.hasHost(descriptor(index)) && L2Entry.isCopied(descriptor(index));
     }
 
     /** Changes an entry. */

@@ -32,7 +32,7 @@ public interface GuestData extends AutoCloseable {
      */
     boolean needsHold(long guest, int length);
 
-    /** Releases what is beside the image's own file. */
+    /** Closes the file that holds the data. */
     @Override
     void close() throws IOException;
 }

@@ -3,12 +3,12 @@ package io.qfuse.qcow2.store;
 import io.qfuse.qcow2.io.HostFile;
 import java.io.IOException;
 
-/** Guest bytes as they are, in the image's own file. */
+/** Guest bytes as they are: in the image's own file, or in an external data file. */
 public final class PlainData implements GuestData {
 
     private final HostFile file;
 
-    /** Data in a file, which stays open when they are closed. */
+    /** Data in a file, which is closed with them. */
     public PlainData(HostFile file) {
         this.file = file;
     }
@@ -44,5 +44,7 @@ public final class PlainData implements GuestData {
     }
 
     @Override
-    public void close() {}
+    public void close() throws IOException {
+        file.close();
+    }
 }

@@ -17,11 +17,6 @@ final class FeaturesTest {
 
     @Test
     void what_is_not_built_is_refused_by_name_for_reading_too() {
-        assertRefused(
-                header(4, 0),
-                false,
-                Kind.UNSUPPORTED,
-                "external data files are not supported (incompatible feature bit 2)");
         assertRefused(header(0, 1), false, Kind.UNSUPPORTED, "legacy AES encryption is not supported (crypt_method 1)");
         assertRefused(header(0, 2), false, Kind.UNSUPPORTED, "LUKS encryption is not supported (crypt_method 2)");
     }

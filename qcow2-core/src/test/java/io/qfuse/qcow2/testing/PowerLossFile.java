@@ -5,8 +5,10 @@ import io.qfuse.qcow2.io.NativeBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,6 +30,10 @@ public final class PowerLossFile implements HostFile {
     /** The history; guarded by this, as everything below. */
     private final List<Event> events = new ArrayList<>();
 
+    /** When each event had happened. */
+    private final List<Integer> moments = new ArrayList<>();
+
+    private final AtomicInteger clock;
     private final MemoryHostFile initial;
     private final MemoryHostFile current;
 
@@ -51,13 +57,31 @@ public final class PowerLossFile implements HostFile {
 
     /** Takes the content of {@code initial}, all of it durable, as its start. */
     public PowerLossFile(MemoryHostFile initial) {
-        this.initial = initial.copy();
-        this.current = initial.copy();
+        this(initial, new AtomicInteger());
     }
 
-    /** The changes and barriers so far: each number from 0 to this one is a moment to lose power at. */
-    public synchronized int moments() {
-        return events.size();
+    /** A file that loses power together with another one: their moments are the same. */
+    public PowerLossFile(MemoryHostFile initial, PowerLossFile with) {
+        this(initial, with.clock);
+    }
+
+    private PowerLossFile(MemoryHostFile initial, AtomicInteger clock) {
+        this.initial = initial.copy();
+        this.current = initial.copy();
+        this.clock = clock;
+    }
+
+    /**
+     * The changes and barriers so far, those of files that lose power together included: each number from 0 to this one is a
+     * moment to lose power at.
+     */
+    public int moments() {
+        return clock.get();
+    }
+
+    private void note(Event event) {
+        events.add(event);
+        moments.add(clock.incrementAndGet());
     }
 
     /**
@@ -67,12 +91,14 @@ public final class PowerLossFile implements HostFile {
      * @param seed chooses what of the unsynced changes is there; 0 for nothing, 1 for all
      */
     public synchronized MemoryHostFile afterLossAt(int moment, long seed) {
-        int barrier = moment;
+        int found = Collections.binarySearch(moments, moment);
+        int happened = found < 0 ? -found - 1 : found + 1;
+        int barrier = happened;
         while (barrier > 0 && !(events.get(barrier - 1) instanceof Event.Barrier)) {
             barrier--;
         }
         MemoryHostFile disk = durableAt(barrier).copy();
-        List<Event> pending = events.subList(barrier, moment);
+        List<Event> pending = events.subList(barrier, happened);
         Survival survival = new Survival(seed, pending.size());
         long size = survival.size(disk.size(), pending);
         for (int i = 0; i < pending.size(); i++) {
@@ -176,37 +202,37 @@ public final class PowerLossFile implements HostFile {
 
     private synchronized void writeOwned(long offset, byte[] bytes) {
         current.write(offset, bytes, 0, bytes.length);
-        events.add(new Event.Write(offset, bytes, current.size()));
+        note(new Event.Write(offset, bytes, current.size()));
     }
 
     @Override
     public synchronized void writeZeroes(long offset, long length) {
         current.writeZeroes(offset, length);
-        events.add(new Event.Zero(offset, length, current.size()));
+        note(new Event.Zero(offset, length, current.size()));
     }
 
     @Override
     public synchronized void punchHole(long offset, long length) {
         current.punchHole(offset, length);
-        events.add(new Event.Zero(offset, length, current.size()));
+        note(new Event.Zero(offset, length, current.size()));
     }
 
     @Override
     public synchronized void allocate(long offset, long length) {
         current.allocate(offset, length);
-        events.add(new Event.Zero(offset, 0, current.size()));
+        note(new Event.Zero(offset, 0, current.size()));
     }
 
     @Override
     public synchronized void truncate(long size) {
         long lost = Math.max(0, current.size() - size);
         current.truncate(size);
-        events.add(new Event.Zero(size, lost, size));
+        note(new Event.Zero(size, lost, size));
     }
 
     @Override
     public synchronized void sync() {
-        events.add(new Event.Barrier(current.size()));
+        note(new Event.Barrier(current.size()));
     }
 
     @Override
