@@ -4,6 +4,7 @@ import io.qfuse.cache.CacheBudget;
 import io.qfuse.cache.ClusterCache;
 import io.qfuse.qcow2.Qcow2Exception.Kind;
 import io.qfuse.qcow2.alloc.ClusterAllocator;
+import io.qfuse.qcow2.bitmap.DirtyBitmaps;
 import io.qfuse.qcow2.codec.DecompressorPool;
 import io.qfuse.qcow2.commit.Checkpoint;
 import io.qfuse.qcow2.data.CompressedClusters;
@@ -53,6 +54,7 @@ final class Qcow2Image implements Disk {
     private final ClusterAllocator allocator;
     private final DataClusters clusters;
     private final Checkpoint checkpoint;
+    private final DirtyBitmaps bitmaps;
     private final GuestReader reader;
     private final GuestWriter writer;
     private final ZeroWriter zeroes;
@@ -89,6 +91,7 @@ final class Qcow2Image implements Disk {
         health.keep(header.hasRawExternalData() ? Features.RAW_EXTERNAL_DATA : 0);
         ClusterMap map = new ClusterMap(file, tables, geometry, allocator, health, header);
         this.checkpoint = new Checkpoint(file, data, tables, allocator, map, health, header);
+        this.bitmaps = new DirtyBitmaps(file, header, allocator, checkpoint, health);
         this.decompressors = DecompressorPool.of(header.compressionType());
         CompressedClusters compressed = new CompressedClusters(file, geometry, decompressors, caches.decompressed());
         ImageParts parts = new ImageParts(
@@ -106,7 +109,7 @@ final class Qcow2Image implements Disk {
         this.writer = new GuestWriter(parts, reader);
         this.zeroes = new ZeroWriter(parts, reader, writer, this::relieve);
         this.preallocator = new Preallocator(parts, reader, writer, this::relieve);
-        this.resizer = new Resizer(parts, header, zeroes, checkpoint);
+        this.resizer = new Resizer(parts, header, zeroes, checkpoint, bitmaps);
         this.mostDirty = Math.min(MOST_DIRTY, options.cacheBytes() / DIRTY_SHARE);
     }
 
@@ -157,14 +160,22 @@ final class Qcow2Image implements Disk {
         requireInside(offset, length);
         health.requireWritable();
         relieve();
-        writer.write(offset, address, length);
+        try {
+            writer.write(offset, address, length);
+        } finally {
+            bitmaps.changed(offset, length);
+        }
     }
 
     @Override
     public void writeZeroes(long offset, long length, boolean unmap) throws IOException {
         requireInside(offset, length);
         health.requireWritable();
-        zeroes.zero(offset, length, unmap, this::size);
+        try {
+            zeroes.zero(offset, length, unmap, this::size);
+        } finally {
+            bitmaps.changed(offset, length);
+        }
     }
 
     @Override
@@ -208,7 +219,7 @@ final class Qcow2Image implements Disk {
         }
     }
 
-    /** Flushes until no freed cluster waits for its release, so that a closed image has no leaks. */
+    /** Flushes, saves the bitmaps, and flushes until no freed cluster waits for its release: a closed image has no leaks. */
     @Override
     public void close() throws IOException {
         if (closed) {
@@ -220,6 +231,9 @@ final class Qcow2Image implements Disk {
                 backing;
                 decompressors) {
             flush();
+            if (bitmaps.save()) {
+                flush();
+            }
             if (health.opensWritable() && tables.dirtyBytes() > 0) {
                 flush();
             }

@@ -154,6 +154,16 @@ public final class ClusterAllocator {
         }
     }
 
+    /** Whether a cluster has one reference only, so that who holds it may write it in place. */
+    public boolean isSole(long offset) throws IOException {
+        lock.lock();
+        try {
+            return refcounts.get(geometry.clusterIndex(offset)) == 1;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Gives up one reference to each of some clusters; the caller has removed it from every table in memory. */
     public void free(long offset, long clusters, boolean punch) {
         lock.lock();

@@ -72,6 +72,25 @@ public record BitmapDirectory(long offset, long length, List<BitmapRecord> bitma
         return Optional.of(new BitmapDirectory(offset, length, bitmaps));
     }
 
+    /** The entries with the host offset of each. */
+    List<Placed> placed() {
+        List<Placed> placed = new ArrayList<>();
+        long at = offset;
+        for (BitmapRecord bitmap : bitmaps) {
+            placed.add(new Placed(at, bitmap));
+            at += bitmap.length();
+        }
+        return placed;
+    }
+
+    /**
+     * An entry and where it is.
+     *
+     * @param at its host offset, a multiple of 8
+     * @param bitmap what it says
+     */
+    record Placed(long at, BitmapRecord bitmap) {}
+
     private static Qcow2Exception malformed(Path path, String why) {
         return new Qcow2Exception(Kind.MALFORMED, path, why);
     }

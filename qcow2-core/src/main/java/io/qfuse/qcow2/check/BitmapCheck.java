@@ -6,6 +6,7 @@ import io.qfuse.qcow2.check.Finding.BrokenTable;
 import io.qfuse.qcow2.check.Finding.ReservedBits;
 import io.qfuse.qcow2.check.Finding.Unaligned;
 import io.qfuse.qcow2.format.BitmapRecord;
+import io.qfuse.qcow2.format.BitmapTableEntry;
 import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.format.Header;
 import io.qfuse.qcow2.io.HostFile;
@@ -18,8 +19,6 @@ final class BitmapCheck {
 
     private static final int ENTRY = 8;
     private static final int PIECE = 64 << 10;
-    private static final long OFFSET_MASK = 0x00ff_ffff_ffff_fe00L;
-    private static final long ALL_ONES = 1;
 
     private final HostFile file;
     private final Geometry geometry;
@@ -78,8 +77,8 @@ final class BitmapCheck {
     }
 
     private void entry(String what, long entry) throws Qcow2Exception {
-        long offset = entry & OFFSET_MASK;
-        if ((entry & ~(OFFSET_MASK | ALL_ONES)) != 0 || (offset != 0 && (entry & ALL_ONES) != 0)) {
+        long offset = BitmapTableEntry.hostOffset(entry);
+        if (BitmapTableEntry.hasReservedBits(entry)) {
             report.add(new ReservedBits("an entry of " + what, entry), 1);
         } else if (geometry.offsetInCluster(offset) != 0) {
             report.add(new Unaligned("a data cluster of " + what, offset), 1);

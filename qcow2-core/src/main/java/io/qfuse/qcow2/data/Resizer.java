@@ -2,6 +2,7 @@ package io.qfuse.qcow2.data;
 
 import io.qfuse.qcow2.Qcow2Exception;
 import io.qfuse.qcow2.Qcow2Exception.Kind;
+import io.qfuse.qcow2.bitmap.DirtyBitmaps;
 import io.qfuse.qcow2.commit.Checkpoint;
 import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.format.Header;
@@ -30,6 +31,7 @@ public final class Resizer {
     private final Header header;
     private final ZeroWriter zeroes;
     private final Checkpoint checkpoint;
+    private final DirtyBitmaps bitmaps;
 
     /** Held for a whole resize, so that one follows the other; protects {@link #size} for writing. */
     private final ReentrantLock resizing = new ReentrantLock();
@@ -37,11 +39,12 @@ public final class Resizer {
     private volatile long size;
 
     /** The resizer of one image, which also knows its size. */
-    public Resizer(ImageParts image, Header header, ZeroWriter zeroes, Checkpoint checkpoint) {
+    public Resizer(ImageParts image, Header header, ZeroWriter zeroes, Checkpoint checkpoint, DirtyBitmaps bitmaps) {
         this.image = image;
         this.header = header;
         this.zeroes = zeroes;
         this.checkpoint = checkpoint;
+        this.bitmaps = bitmaps;
         this.size = header.size() & -Geometry.SECTOR;
     }
 
@@ -55,6 +58,9 @@ public final class Resizer {
         requirePossible(newSize);
         resizing.lock();
         try {
+            if (newSize != size) {
+                bitmaps.prepareResize();
+            }
             if (newSize > size) {
                 grow(size, newSize);
             } else if (newSize < size) {
@@ -90,7 +96,13 @@ public final class Resizer {
         image.clusters().resize(from, to);
         zeroes.zero(from, image.geometry().clusterCeiling(to) - from, true);
         checkpoint.run();
-        store(from, to);
+        bitmaps.resize(to);
+        try {
+            store(from, to);
+        } catch (IOException e) {
+            bitmaps.resize(from);
+            throw e;
+        }
         size = to;
     }
 
@@ -102,6 +114,7 @@ public final class Resizer {
             size = from;
             throw e;
         }
+        bitmaps.resize(to);
         image.locks().lockAll();
         try {
             zeroes.discardHeld(

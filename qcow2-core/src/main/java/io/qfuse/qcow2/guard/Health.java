@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
  * Whether an image may still be written, and the header bits that say so to others.
  *
  * <ol>
- *   <li>Before the first change of a guest byte the autoclear bits that we do not keep up to date are durably clear.
+ *   <li>Before the first change of a guest byte the autoclear bits that we do not keep up to date are durably clear, and
+ *       what {@link FirstChange} has to do is done.
  *   <li>Once metadata were found to be nonsense, or a barrier has failed, nothing is written any more: reads go on.
  *   <li>An image that is not written is not touched, not by one byte.
  * </ol>
@@ -31,6 +32,9 @@ public final class Health {
     /** Autoclear bits that stay. */
     private long kept;
 
+    /** What else comes before the first change; set before the image is used. */
+    private FirstChange firstChange = () -> {};
+
     /** Whether the first change was announced in the header; guarded by this for writing. */
     private volatile boolean announced;
 
@@ -44,9 +48,17 @@ public final class Health {
         this.opensWritable = writable;
     }
 
-    /** Tells that more autoclear bits stay: what they say is kept up to date. Called before the image is used. */
+    /**
+     * Tells that more autoclear bits stay: what they say is kept up to date. Called before the image is used, or from what
+     * runs before the first change.
+     */
     public void keep(long autoclear) {
         kept |= autoclear;
+    }
+
+    /** Names what else has to be done before the first change. Called before the image is used. */
+    public void beforeFirstChange(FirstChange action) {
+        firstChange = action;
     }
 
     /** Whether the image was opened for writing. */
@@ -103,6 +115,7 @@ public final class Health {
         if (announced) {
             return;
         }
+        firstChange.prepare();
         if (header.version() >= 3 && (header.autoclear() & ~kept) != 0) {
             patch(HeaderField.AUTOCLEAR, header.autoclear() & kept);
         }
