@@ -35,11 +35,16 @@ final class Background {
      * Starts the child and waits until it serves or has ended.
      *
      * @param words the command line behind the program's name
+     * @param withInput whether the child reads this process's standard input; else it has none
      * @return the exit code for this process
      */
-    static int start(List<String> words) throws IOException, InterruptedException {
+    static int start(List<String> words, boolean withInput) throws IOException, InterruptedException {
         Process child = new ProcessBuilder(command(words))
-                .redirectInput(Path.of("/dev/null").toFile())
+                .redirectInput(
+                        withInput
+                                ? ProcessBuilder.Redirect.INHERIT
+                                : ProcessBuilder.Redirect.from(
+                                        Path.of("/dev/null").toFile()))
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
         try (BufferedReader said = child.inputReader(UTF_8)) {

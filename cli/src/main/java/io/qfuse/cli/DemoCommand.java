@@ -64,7 +64,7 @@ final class DemoCommand implements Callable<Integer> {
         Images.create(image, CreateOptions.ofSize(SIZE));
 
         say("Mounted, it is a raw file:", "    $ qfuse mount " + image + " " + mountPoint);
-        int code = Background.start(List.of("mount", image.toString(), mountPoint.toString()));
+        int code = Background.start(List.of("mount", image.toString(), mountPoint.toString()), false);
         if (code != 0) {
             throw new Failure(image, "could not be mounted");
         }

@@ -1,8 +1,11 @@
 package io.qfuse.cli;
 
 import io.qfuse.qcow2.OpenOptions;
+import io.qfuse.qcow2.Passphrase;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -52,6 +55,14 @@ final class ImageOptions {
     private String snapshot = "";
 
     @Option(
+            names = "--passphrase-file",
+            paramLabel = "FILE",
+            description =
+                    "What opens an encrypted image, and encrypted images below it: all bytes of FILE, a newline at"
+                            + " its end too; - for standard input.")
+    private String passphraseFile = "";
+
+    @Option(
             names = "--cache-size",
             paramLabel = "SIZE",
             converter = ByteSize.class,
@@ -71,7 +82,17 @@ final class ImageOptions {
         return dataFile == null ? "" : "--data-file";
     }
 
-    /** Them as the core takes them. */
+    /** Whether the passphrase comes from standard input. */
+    boolean readsInput() {
+        return passphraseFile.equals(PassphraseFile.STANDARD_INPUT);
+    }
+
+    /** Reads the passphrase, where there is one to read. */
+    Optional<Passphrase> readPassphrase() throws IOException {
+        return passphraseFile.isEmpty() ? Optional.empty() : Optional.of(PassphraseFile.read(passphraseFile));
+    }
+
+    /** Them as the core takes them, without the passphrase. */
     OpenOptions toOpen(boolean writable) {
         String format = backingFormat == BackingFormat.RECORDED
                 ? ""

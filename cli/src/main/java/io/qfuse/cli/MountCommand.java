@@ -3,6 +3,7 @@ package io.qfuse.cli;
 import io.qfuse.fuse.MountOptions;
 import io.qfuse.fuse.MountOptions.AllowOther;
 import io.qfuse.fuse.Transport;
+import io.qfuse.qcow2.Passphrase;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -96,13 +97,16 @@ final class MountCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         ServeRequest request = request();
         if (!foreground && !Background.isChild()) {
-            return Background.start(spec.root().commandLine().getParseResult().originalArgs());
+            return Background.start(
+                    spec.root().commandLine().getParseResult().originalArgs(), imageOptions.readsInput());
         }
         ServerLog.configure(Qfuse.verbose(spec));
+        // Before the process leaves its terminal, where the passphrase may come from, and its directory.
+        Optional<Passphrase> passphrase = imageOptions.readPassphrase();
         if (!foreground) {
             Posix.detach();
         }
-        Server.serve(request);
+        Server.serve(passphrase.map(request::with).orElse(request));
         return 0;
     }
 

@@ -3,6 +3,7 @@ package io.qfuse.cli;
 import io.qfuse.fuse.ServedImage;
 import io.qfuse.qcow2.Images;
 import io.qfuse.qcow2.OpenOptions;
+import io.qfuse.qcow2.Passphrase;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -17,8 +18,15 @@ final class OpenImages implements AutoCloseable {
 
     private OpenImages() {}
 
-    /** Opens all, or none. They share the room for cached metadata. */
+    /** Opens all, or none, and wipes the passphrase. They share the room for cached metadata. */
     static OpenImages open(ServeRequest request) throws IOException {
+        Passphrase passphrase = request.open().passphrase();
+        try (passphrase) {
+            return openAll(request);
+        }
+    }
+
+    private static OpenImages openAll(ServeRequest request) throws IOException {
         OpenOptions all = request.open();
         OpenOptions each =
                 all.withCacheBytes(all.cacheBytes() / request.images().size());

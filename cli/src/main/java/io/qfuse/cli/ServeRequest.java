@@ -3,6 +3,7 @@ package io.qfuse.cli;
 import io.qfuse.fuse.MountOptions;
 import io.qfuse.fuse.Transport;
 import io.qfuse.qcow2.OpenOptions;
+import io.qfuse.qcow2.Passphrase;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -25,4 +26,11 @@ record ServeRequest(
         MountOptions mount,
         Transport transport,
         Optional<Path> pidFile,
-        Optional<Path> logFile) {}
+        Optional<Path> logFile) {
+
+    /** The same with what opens encrypted images; closed by whoever opens them. */
+    ServeRequest with(Passphrase passphrase) {
+        return new ServeRequest(
+                images, mountPoint, open.withPassphrase(passphrase), mount, transport, pidFile, logFile);
+    }
+}

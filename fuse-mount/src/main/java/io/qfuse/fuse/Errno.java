@@ -64,6 +64,7 @@ public final class Errno {
         return switch (kind) {
             case NOT_QCOW2, MALFORMED, CORRUPT, FLUSH_FAILED -> EIO;
             case UNSUPPORTED -> EOPNOTSUPP;
+            case NO_KEY -> EACCES;
             case LOCKED -> EBUSY;
             case READ_ONLY -> EROFS;
             case OUT_OF_RANGE -> EINVAL;

@@ -80,6 +80,7 @@ final class ArchitectureTest {
         onlyIn("picocli..", "io.qfuse.cli..");
         onlyIn("com.github.luben..", "io.qfuse.qcow2.codec..");
         onlyIn("tools.jackson..", "io.qfuse.qcow2.reference..");
+        onlyIn("org.bouncycastle..", "io.qfuse.qcow2.crypto..");
         onlyIn("jnr..", "io.qfuse.qcow2.io..", "io.qfuse.fuse..");
         onlyIn("com.kenai.jffi..", "io.qfuse.qcow2.io..", "io.qfuse.fuse..");
     }

@@ -1,6 +1,7 @@
 package io.qfuse.qcow2;
 
 import io.qfuse.qcow2.bitmap.BitmapDirectory;
+import io.qfuse.qcow2.crypto.LuksHeader;
 import io.qfuse.qcow2.format.BitmapRecord;
 import io.qfuse.qcow2.format.Features;
 import io.qfuse.qcow2.format.Header;
@@ -14,6 +15,7 @@ import io.qfuse.qcow2.snapshot.SnapshotTable;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What an image says of itself. Nothing that it refers to is opened: a foreign image may name any file.
@@ -23,9 +25,15 @@ import java.util.List;
  * @param allocatedBytes what it takes on the host
  * @param snapshots its internal snapshots
  * @param bitmaps its persistent bitmaps, as far as they are up to date
+ * @param luks its LUKS header, or null where it has none
  */
 public record ImageInfo(
-        Path path, Header header, long allocatedBytes, List<SnapshotRecord> snapshots, List<BitmapRecord> bitmaps) {
+        Path path,
+        Header header,
+        long allocatedBytes,
+        List<SnapshotRecord> snapshots,
+        List<BitmapRecord> bitmaps,
+        @Nullable LuksHeader luks) {
 
     /** The lists are copied. */
     public ImageInfo {
@@ -50,7 +58,8 @@ public record ImageInfo(
                     SnapshotTable.read(file, header).snapshots(),
                     BitmapDirectory.read(file, header)
                             .map(BitmapDirectory::bitmaps)
-                            .orElse(List.of()));
+                            .orElse(List.of()),
+                    header.cryptMethod() == Header.CRYPT_LUKS ? LuksHeader.read(file, header) : null);
         }
     }
 

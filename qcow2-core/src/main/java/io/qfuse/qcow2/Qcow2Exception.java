@@ -20,6 +20,8 @@ public final class Qcow2Exception extends IOException {
         UNSUPPORTED,
         /** Metadata met while serving are nonsense; the image is not written any more. */
         CORRUPT,
+        /** The image is encrypted, and the passphrase is missing or not the right one. */
+        NO_KEY,
         /** Another program uses the image. */
         LOCKED,
         /** Writing was asked of what cannot be written. */

@@ -81,7 +81,7 @@ final class Qcow2Image implements Disk {
         this.backing = backing;
         this.geometry = header.geometry();
         HostFile guestFile = files.data() == null ? file : new BarrierFile(files.data());
-        this.data = new PlainData(guestFile);
+        this.data = Encryption.over(new PlainData(guestFile), file, header, options.passphrase());
         this.health = new Health(file, header, options.writable());
         this.tables = new Tables(file, geometry, caches.metadata(), health);
         this.allocator = new ClusterAllocator(file, tables, geometry, header, health);

@@ -3,6 +3,7 @@ package io.qfuse.qcow2;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.qfuse.qcow2.testing.Luks;
 import io.qfuse.qcow2.testing.QemuImg;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -55,7 +56,7 @@ final class ImageInfoTest {
 
     @Tag("system")
     @Test
-    void it_says_what_qemu_img_says() {
+    void it_says_what_qemu_img_says() throws IOException {
         Path base = directory.resolve("base");
         Path path = directory.resolve("a");
         for (String options : List.of(
@@ -66,6 +67,15 @@ final class ImageInfoTest {
                 "data_file=" + directory.resolve("data") + ",data_file_raw=on",
                 "encrypt.format=aes,encrypt.key-secret=s")) {
             QemuImg.run("create", "--object", "secret,id=s,data=x", "-f", "qcow2", "-o", options, path, "1536M");
+            assertSameAsQemu(path);
+        }
+        for (String options : List.of(
+                "encrypt.format=luks",
+                "encrypt.format=luks,encrypt.cipher-alg=serpent-256,encrypt.cipher-mode=cbc,encrypt.ivgen-alg=essiv,"
+                        + "encrypt.ivgen-hash-alg=sha256",
+                "encrypt.format=luks,encrypt.cipher-alg=cast5-128,encrypt.cipher-mode=cbc,encrypt.hash-alg=sha1,"
+                        + "encrypt.ivgen-alg=plain,encrypt.ivgen-hash-alg=md5")) {
+            Luks.with(directory, "x").create(options, path, "1M");
             assertSameAsQemu(path);
         }
         QemuImg.run("create", "-f", "qcow2", base, "100001");

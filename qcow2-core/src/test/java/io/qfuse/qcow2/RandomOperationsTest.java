@@ -28,16 +28,23 @@ final class RandomOperationsTest {
         Random random = new Random(seed);
         int size = 512 * (3000 + random.nextInt(1000));
         try (TestDisk disk = new TestDisk(kind, kind.create(size), size)) {
-            for (int i = 0; i < OPERATIONS; i++) {
-                try {
-                    step(disk, random);
-                } catch (IOException | RuntimeException | AssertionError e) {
-                    throw new AssertionError(kind + ", seed " + seed + ", operation " + i, e);
-                }
-            }
-            disk.checkAll();
-            disk.reopen();
+            run(disk, random);
+        } catch (IOException | RuntimeException | AssertionError e) {
+            throw new AssertionError(kind + ", seed " + seed, e);
         }
+    }
+
+    /** Uses a fresh disk, and checks it to its last byte. */
+    static void run(TestDisk disk, Random random) throws IOException {
+        for (int i = 0; i < OPERATIONS; i++) {
+            try {
+                step(disk, random);
+            } catch (IOException | RuntimeException | AssertionError e) {
+                throw new AssertionError("operation " + i, e);
+            }
+        }
+        disk.checkAll();
+        disk.reopen();
     }
 
     private static void step(TestDisk disk, Random random) throws IOException {

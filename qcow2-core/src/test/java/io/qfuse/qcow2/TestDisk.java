@@ -10,6 +10,7 @@ import io.qfuse.qcow2.testing.ForwardingFile;
 import io.qfuse.qcow2.testing.ImageKind;
 import io.qfuse.qcow2.testing.MemoryHostFile;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Random;
 import org.jspecify.annotations.Nullable;
@@ -19,6 +20,9 @@ final class TestDisk implements AutoCloseable {
 
     /** So that eviction and pressure happen. */
     static final long SMALL_CACHE = 256 << 10;
+
+    /** What opens encrypted images of tests. */
+    static final String PASSPHRASE = "secret";
 
     private final MemoryHostFile base;
     private final HostFile file;
@@ -65,7 +69,8 @@ final class TestDisk implements AutoCloseable {
     }
 
     static Disk open(HostFile file, @Nullable HostFile data, MemoryHostFile base, long cacheBytes) throws IOException {
-        OpenOptions options = OpenOptions.readWrite().withCacheBytes(cacheBytes);
+        Passphrase secret = Passphrase.of(PASSPHRASE.getBytes(StandardCharsets.US_ASCII));
+        OpenOptions options = OpenOptions.readWrite().withCacheBytes(cacheBytes).withPassphrase(secret);
         byte[] start = new byte[(int) Math.min(file.size(), 2 << 20)];
         file.read(0, start);
         var header = HeaderCodec.decode(start, file.path(), file.size());

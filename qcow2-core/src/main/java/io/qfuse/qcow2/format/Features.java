@@ -45,11 +45,6 @@ public final class Features {
                     path,
                     "has internal snapshots and an external data file, which no writer can keep: it can only be read");
         }
-        if (header.cryptMethod() != 0) {
-            String method = header.cryptMethod() == Header.CRYPT_AES ? "legacy AES" : "LUKS";
-            throw unsupported(
-                    path, method + " encryption is not supported (crypt_method " + header.cryptMethod() + ")");
-        }
         if (writable && has(header, CORRUPT)) {
             throw new Qcow2Exception(
                     Kind.CORRUPT, path, "marked corrupt: it can be read, but only a repair may write to it");

@@ -63,7 +63,7 @@ public final class Facts {
         }
         data.put("refcount-bits", 1 << header.refcountOrder());
         if (header.cryptMethod() != 0) {
-            data.put("encrypt", Map.of("format", header.cryptMethod() == Header.CRYPT_AES ? "aes" : "luks"));
+            data.put("encrypt", info.luks() == null ? Map.of("format", "aes") : LuksFacts.of(info.luks()));
         }
         if (header.hasExternalData()) {
             if (!header.dataFile().isEmpty()) {

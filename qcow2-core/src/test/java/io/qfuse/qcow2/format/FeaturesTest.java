@@ -16,12 +16,6 @@ final class FeaturesTest {
     private static final Path PATH = Path.of("disk.qcow2");
 
     @Test
-    void what_is_not_built_is_refused_by_name_for_reading_too() {
-        assertRefused(header(0, 1), false, Kind.UNSUPPORTED, "legacy AES encryption is not supported (crypt_method 1)");
-        assertRefused(header(0, 2), false, Kind.UNSUPPORTED, "LUKS encryption is not supported (crypt_method 2)");
-    }
-
-    @Test
     void a_damaged_image_is_read_but_not_written() {
         assertThatCode(() -> Features.requireSupported(header(3, 0), false, PATH))
                 .doesNotThrowAnyException();

@@ -43,7 +43,13 @@ public final class QemuImg {
 
     /** Runs commands of qemu-io on an image; all have to succeed. */
     public static void io(Object image, String... commands) {
-        List<String> command = new ArrayList<>(List.of("qemu-io", "-f", "qcow2"));
+        io(List.of("-f", "qcow2"), image, commands);
+    }
+
+    /** Runs commands of qemu-io on an image that is opened in a certain way; all have to succeed. */
+    static void io(List<String> how, Object image, String... commands) {
+        List<String> command = new ArrayList<>(List.of("qemu-io"));
+        command.addAll(how);
         for (String one : commands) {
             command.add("-c");
             command.add(one);

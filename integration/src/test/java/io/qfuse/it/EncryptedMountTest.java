@@ -1,0 +1,90 @@
+package io.qfuse.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+@Tag("system")
+class EncryptedMountTest {
+
+    private static final String OPENED = "driver=qcow2,encrypt.key-secret=s,file.filename=disk.qcow2";
+
+    @RegisterExtension
+    private final Scratch scratch = new Scratch();
+
+    private Path mountPoint = Path.of("");
+
+    @BeforeEach
+    void make_an_encrypted_image() throws IOException {
+        mountPoint = scratch.directory("mnt");
+        Files.writeString(scratch.path("secret"), "correct horse");
+        // qemu-img now and then cannot measure how fast it hashes.
+        scratch.shell()
+                .script("for i in $(seq 20); do qemu-img create -q --object secret,id=s,file=secret -f qcow2"
+                        + " -o encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10 disk.qcow2 4M && break; done;"
+                        + " test -e disk.qcow2; qemu-io --object secret,id=s,file=secret --image-opts "
+                        + OPENED
+                        + " -c 'write -P 0x11 1000 100000'")
+                .ok();
+    }
+
+    @Test
+    void what_is_written_through_the_mount_is_what_qemu_decrypts() {
+        scratch.qfuse().ok("mount", "--passphrase-file", "secret", "disk.qcow2", mountPoint);
+        scratch.shell()
+                .script(
+                        "qemu-io -f raw -c 'read -P 0x11 1000 100000' -c 'read -P 0 2M 4k' -c 'write -P 0x22 50001 70000'"
+                                + " mnt/disk.raw")
+                .ok();
+        scratch.qfuse().ok("unmount", mountPoint);
+        scratch.shell()
+                .script("qemu-io --object secret,id=s,file=secret --image-opts " + OPENED
+                        + " -c 'read -P 0x11 1000 49001' -c 'read -P 0x22 50001 70000' | tee read; ! grep -i fail read;"
+                        + " qemu-img check --object secret,id=s,file=secret --image-opts " + OPENED)
+                .ok();
+    }
+
+    @Test
+    void the_passphrase_comes_from_standard_input_and_the_server_keeps_nothing_of_it() throws IOException {
+        scratch.shell()
+                .script("printf 'correct horse' | " + Qfuse.LAUNCHER + " mount --passphrase-file - disk.qcow2 mnt")
+                .ok();
+        scratch.shell()
+                .script("qemu-io -f raw -r -c 'read -P 0x11 1000 100000' mnt/disk.raw | tee read; ! grep -i fail read")
+                .ok();
+        for (long pid : scratch.processes()) {
+            assertThat(Files.readSymbolicLink(Path.of("/proc/" + pid + "/fd/0")))
+                    .hasToString("/dev/null");
+            assertThat(Files.readString(Path.of("/proc/" + pid + "/cmdline"))).doesNotContain("horse");
+        }
+        scratch.qfuse().ok("unmount", mountPoint);
+    }
+
+    @Test
+    void a_passphrase_that_is_wrong_or_missing_or_not_there_is_told_in_one_line() throws IOException {
+        Files.writeString(scratch.path("wrong"), "correct horse\n");
+        assertRefused("the passphrase opens no key slot (it ends with a newline, which counts)", "wrong");
+        assertRefused("No such file or directory", "nowhere");
+        Files.writeString(scratch.path("empty"), "");
+        assertRefused("holds no passphrase", "empty");
+        assertRefused("holds more than the 65536 bytes", "/dev/zero");
+        Result missing = scratch.qfuse().run("mount", "disk.qcow2", mountPoint).ended(1);
+        assertThat(missing.err())
+                .contains("is encrypted (LUKS): give --passphrase-file")
+                .hasLineCount(1);
+        assertThat(scratch.mounts()).isEmpty();
+    }
+
+    private void assertRefused(String why, String file) {
+        Result result = scratch.qfuse()
+                .run("mount", "--passphrase-file", file, "disk.qcow2", mountPoint)
+                .ended(1);
+        assertThat(result.err()).contains(why).hasLineCount(1);
+    }
+}
