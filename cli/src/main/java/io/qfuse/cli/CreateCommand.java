@@ -35,7 +35,8 @@ final class CreateCommand implements Callable<Integer> {
             names = "-o",
             paramLabel = "NAME=VALUE,...",
             description = "Options as qemu-img spells them: cluster_size, compat, refcount_bits, lazy_refcounts,"
-                    + " compression_type, preallocation (off or metadata), backing_file, backing_fmt, size.")
+                    + " extended_l2, compression_type, preallocation (off or metadata), backing_file, backing_fmt, data_file"
+                    + " (relative to the directory of the image), data_file_raw, size.")
     private List<String> words = new ArrayList<>();
 
     @Option(

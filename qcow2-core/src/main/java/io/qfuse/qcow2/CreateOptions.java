@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param compression how clusters are compressed that are to be
  * @param preallocation what is allocated beforehand
  * @param backing what lies below, or null for nothing
+ * @param dataFile where guest data go, or null for the image itself
  * @param overwrite whether a file that is there already is replaced
  */
 public record CreateOptions(
@@ -27,6 +28,7 @@ public record CreateOptions(
         Compression compression,
         Preallocation preallocation,
         @Nullable Backing backing,
+        @Nullable DataFile dataFile,
         boolean overwrite) {
 
     /** The size that is taken from the backing file. */
@@ -56,6 +58,40 @@ public record CreateOptions(
      */
     public record Backing(String file, String format) {}
 
+    /**
+     * An external data file.
+     *
+     * @param file its name as it is stored, relative to the directory of the new image
+     * @param raw whether it alone is what the guest sees
+     */
+    public record DataFile(String file, boolean raw) {}
+
+    /** An image whose data are in itself. */
+    public CreateOptions(
+            long size,
+            int clusterSize,
+            int version,
+            int refcountBits,
+            boolean lazyRefcounts,
+            boolean extendedL2,
+            Compression compression,
+            Preallocation preallocation,
+            @Nullable Backing backing,
+            boolean overwrite) {
+        this(
+                size,
+                clusterSize,
+                version,
+                refcountBits,
+                lazyRefcounts,
+                extendedL2,
+                compression,
+                preallocation,
+                backing,
+                null,
+                overwrite);
+    }
+
     /** An image of version 3 with 64 KiB clusters and 16-bit refcounts, that replaces nothing. */
     public static CreateOptions ofSize(long size) {
         return new CreateOptions(size, 1 << 16, 3, 16, false, false, Compression.ZLIB, Preallocation.OFF, null, false);
@@ -83,6 +119,7 @@ public record CreateOptions(
                 compression,
                 preallocation,
                 backing,
+                dataFile,
                 overwrite);
     }
 
@@ -98,6 +135,23 @@ public record CreateOptions(
                 compression,
                 preallocation,
                 new Backing(file, format),
+                dataFile,
+                overwrite);
+    }
+
+    /** The same with its data in another file. */
+    public CreateOptions withDataFile(String file, boolean raw) {
+        return new CreateOptions(
+                size,
+                clusterSize,
+                version,
+                refcountBits,
+                lazyRefcounts,
+                extendedL2,
+                compression,
+                preallocation,
+                backing,
+                new DataFile(file, raw),
                 overwrite);
     }
 
@@ -113,6 +167,7 @@ public record CreateOptions(
                 compression,
                 preallocation,
                 backing,
+                dataFile,
                 replace);
     }
 }

@@ -2,6 +2,7 @@ package io.qfuse.qcow2;
 
 import io.qfuse.qcow2.CreateOptions.Backing;
 import io.qfuse.qcow2.CreateOptions.Compression;
+import io.qfuse.qcow2.CreateOptions.DataFile;
 import io.qfuse.qcow2.CreateOptions.Preallocation;
 import io.qfuse.qcow2.format.Limits;
 import java.util.ArrayList;
@@ -15,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 final class CreateOptionsParser {
 
     /** Known to qemu-img, not built here: refused by name unless switched off. */
-    private static final Set<String> NOT_SUPPORTED = Set.of("encryption", "data_file", "data_file_raw", "nocow");
+    private static final Set<String> NOT_SUPPORTED = Set.of("encryption", "nocow");
 
     private final Map<String, String> values = new LinkedHashMap<>();
 
@@ -40,6 +41,7 @@ final class CreateOptionsParser {
                 compression(),
                 preallocation(),
                 backing(),
+                dataFile(),
                 false);
         refuseTheRest();
         requireVersion3For(options);
@@ -143,6 +145,15 @@ final class CreateOptionsParser {
         return new Backing(file, format);
     }
 
+    private @Nullable DataFile dataFile() {
+        String file = take("data_file");
+        boolean raw = flag("data_file_raw");
+        if (file == null && raw) {
+            throw new IllegalArgumentException("data_file_raw=on is given without data_file");
+        }
+        return file == null ? null : new DataFile(file, raw);
+    }
+
     private boolean flag(String key) {
         String value = take(key);
         if (value == null || value.equals("off")) {
@@ -176,6 +187,10 @@ final class CreateOptionsParser {
         }
         if (options.lazyRefcounts()) {
             throw new IllegalArgumentException("lazy_refcounts=on is not possible with compat=0.10");
+        }
+        DataFile dataFile = options.dataFile();
+        if (dataFile != null) {
+            throw new IllegalArgumentException("data_file=" + dataFile.file() + " is not possible with compat=0.10");
         }
         if (options.extendedL2()) {
             throw new IllegalArgumentException("extended_l2=on is not possible with compat=0.10");

@@ -1,12 +1,14 @@
 package io.qfuse.qcow2;
 
 import io.qfuse.qcow2.CreateOptions.Backing;
+import io.qfuse.qcow2.CreateOptions.DataFile;
 import io.qfuse.qcow2.Qcow2Exception.Kind;
 import io.qfuse.qcow2.create.NewImage;
 import io.qfuse.qcow2.format.Header;
 import io.qfuse.qcow2.io.HeaderReader;
 import io.qfuse.qcow2.io.ImageLock;
 import io.qfuse.qcow2.io.NativeHostFile;
+import io.qfuse.qcow2.reference.FileReference;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileAlreadyExistsException;
@@ -16,6 +18,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import org.jspecify.annotations.Nullable;
 
 /** Makes new images. */
 final class ImageCreator {
@@ -36,6 +39,8 @@ final class ImageCreator {
         if (exists && !options.overwrite()) {
             throw alreadyThere(path);
         }
+        Path data = createDataFile(path, options, image);
+        boolean done = false;
         try {
             if (exists) {
                 replace(path.toRealPath(), path, image);
@@ -43,10 +48,47 @@ final class ImageCreator {
                 writeNew(path, image);
             }
             syncDirectory(path.toAbsolutePath());
+            done = true;
         } catch (FileAlreadyExistsException e) {
             throw alreadyThere(path);
         } catch (NoSuchFileException e) {
             throw unsupported(path, "its directory does not exist");
+        } finally {
+            if (!done && data != null) {
+                Files.deleteIfExists(data);
+            }
+        }
+    }
+
+    /** Makes the external data file, all zeroes; one that is there is never touched, since an image may need it. */
+    private static @Nullable Path createDataFile(Path path, CreateOptions options, NewImage image) throws IOException {
+        DataFile dataFile = options.dataFile();
+        if (dataFile == null) {
+            return null;
+        }
+        FileReference reference = FileReference.parse(dataFile.file(), "external data file", path);
+        if (reference.tree()) {
+            throw unsupported(path, "an external data file is made by its plain name only");
+        }
+        Path file = path.toAbsolutePath().resolveSibling(reference.name());
+        if (file.equals(path.toAbsolutePath())) {
+            throw unsupported(path, "it cannot be its own data file");
+        }
+        try {
+            Files.createFile(file);
+        } catch (FileAlreadyExistsException e) {
+            throw unsupported(path, "the data file " + file + " is there already");
+        } catch (NoSuchFileException e) {
+            throw unsupported(path, "the directory of the data file " + file + " does not exist");
+        }
+        try (NativeHostFile data = NativeHostFile.open(file, true)) {
+            data.truncate(image.dataFileLength());
+            data.sync();
+            syncDirectory(file);
+            return file;
+        } catch (IOException | RuntimeException e) {
+            Files.deleteIfExists(file);
+            throw e;
         }
     }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.qfuse.qcow2.CreateOptions.Backing;
 import io.qfuse.qcow2.CreateOptions.Compression;
+import io.qfuse.qcow2.CreateOptions.DataFile;
 import io.qfuse.qcow2.CreateOptions.Preallocation;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -30,12 +31,13 @@ final class CreateOptionsTest {
                 Compression.ZSTD,
                 Preallocation.METADATA,
                 new Backing("a,b=c.img", "raw"),
+                new DataFile("d.raw", true),
                 false);
         assertThat(CreateOptions.parse(List.of(
                         "size=1M,cluster_size=16k,compat=v3,refcount_bits=64,lazy_refcounts=on",
                         "compression_type=zstd",
                         "preallocation=metadata,backing_file=a,,b=c.img,backing_fmt=raw",
-                        "extended_l2=on,encryption=off")))
+                        "extended_l2=on,encryption=off,data_file=d.raw,data_file_raw=on")))
                 .isEqualTo(expected);
     }
 
@@ -59,7 +61,8 @@ final class CreateOptionsTest {
             extended_l2=on,cluster_size=8k | extended_l2=on is not possible with cluster_size=8192: it must be at least 16k
             compat=v2,extended_l2=on | extended_l2=on is not possible with compat=0.10
             encrypt.format=luks     | encrypt.format=luks is not supported
-            data_file=x             | data_file=x is not supported
+            data_file_raw=on        | data_file_raw=on is given without data_file
+            compat=v2,data_file=x   | data_file=x is not possible with compat=0.10
             backing_file=x          | backing_file=x is given without backing_fmt: say whether it is qcow2 or raw
             backing_fmt=raw         | backing_fmt=raw is given without backing_file
             """)

@@ -51,6 +51,23 @@ final class ImageCreatorTest {
     }
 
     @Test
+    void a_data_file_is_made_beside_the_image_and_never_replaced() throws IOException {
+        Path path = create("a", MEGABYTE.withDataFile("data", false));
+        Path data = directory.resolve("data");
+        assertThat(data).hasSize(1 << 20);
+        assertThat(header(path).dataFile()).isEqualTo("data");
+        Files.writeString(data, "precious");
+        assertRefused(
+                path,
+                MEGABYTE.withOverwrite(true).withDataFile("data", true),
+                "the data file " + data + " is there already");
+        assertThat(data).hasContent("precious");
+        assertRefused(directory.resolve("b"), MEGABYTE.withDataFile("b", false), "it cannot be its own data file");
+        assertRefused(path, MEGABYTE.withDataFile("other", false), "there is a file of that name already");
+        assertThat(directory.resolve("other")).doesNotExist();
+    }
+
+    @Test
     void an_image_in_use_is_not_replaced() throws IOException {
         Path path = create("a", MEGABYTE);
         try (NativeHostFile user = NativeHostFile.open(path, false)) {

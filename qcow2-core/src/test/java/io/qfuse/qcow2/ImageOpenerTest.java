@@ -5,10 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.qfuse.qcow2.format.Header;
 import io.qfuse.qcow2.format.HeaderCodec;
+import io.qfuse.qcow2.format.HeaderExtension;
 import io.qfuse.qcow2.io.HeaderReader;
 import io.qfuse.qcow2.io.NativeBuffer;
 import io.qfuse.qcow2.io.NativeHostFile;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -159,6 +161,57 @@ final class ImageOpenerTest {
     }
 
     @Test
+    void the_format_that_is_given_holds_for_layers_further_down_too() throws IOException {
+        create("base", SMALL);
+        forgetBackingFormat(create("middle", SMALL.withBacking("base", "qcow2")));
+        Path top = create("top", SMALL.withBacking("middle", "qcow2"));
+        assertThatOpening(top).hasMessageContainingAll("middle", "base", "--backing-format");
+        Images.open(top, OpenOptions.readWrite().withBackingFormat("qcow2")).close();
+    }
+
+    @Test
+    void without_backing_nothing_below_is_looked_at() throws IOException {
+        Path base = create("base", SMALL);
+        Path top = create("top", SMALL.withBacking("base", "qcow2"));
+        Files.delete(base);
+        try (Disk disk = Images.open(top, OpenOptions.readWrite().withBacking(false))) {
+            assertThat(disk.nextExtent(0)).isEqualTo(new Extent(Extent.Kind.HOLE, 0, SMALL.size()));
+        }
+    }
+
+    @Test
+    void a_tree_that_wraps_a_file_gives_its_format_where_none_is_recorded() throws IOException {
+        create("base", SMALL);
+        String tree = "json:{\"driver\":\"qcow2\",\"file\":{\"driver\":\"file\",\"filename\":\"base\"}}";
+        Path top = create("top", SMALL);
+        nameBacking(top, tree, "");
+        Images.open(top, OpenOptions.readWrite()).close();
+        nameBacking(top, tree, "qcow2");
+        Images.open(top, OpenOptions.readWrite()).close();
+        nameBacking(top, tree, "raw");
+        assertThatOpening(top).hasMessageContainingAll("top", "is raw", "is qcow2");
+        nameBacking(top, tree.replace("base", "elsewhere/base"), "");
+        assertThatOpening(top).hasMessageContainingAll("elsewhere/base", "No such file");
+    }
+
+    private static void nameBacking(Path path, String name, String format) throws IOException {
+        try (NativeHostFile file = NativeHostFile.open(path, true)) {
+            byte[] empty = HeaderCodec.encode(HeaderReader.read(file).withExtensions(List.of()), path);
+            byte[] type = format.getBytes(StandardCharsets.US_ASCII);
+            byte[] bytes = name.getBytes(StandardCharsets.UTF_8);
+            Arrays.fill(empty, 112, empty.length, (byte) 0);
+            ByteBuffer cluster = ByteBuffer.wrap(empty);
+            cluster.putLong(8, 512).putInt(16, bytes.length);
+            if (!format.isEmpty()) {
+                cluster.putInt(112, HeaderExtension.BACKING_FORMAT)
+                        .putInt(116, type.length)
+                        .put(120, type);
+            }
+            file.write(0, cluster.put(512, bytes).array(), 0, empty.length);
+        }
+    }
+
+    @Test
     void other_backing_format_is_refused_by_name() throws IOException {
         create("base", SMALL);
         Path top = create("top", SMALL.withBacking("base", "qcow2"));
@@ -196,7 +249,9 @@ final class ImageOpenerTest {
         for (int i = 1; i <= 20; i++) {
             int size = 512 * (i == 10 ? 500 : 1000 + random.nextInt(1000));
             int clusterSize = 512 << random.nextInt(9);
-            CreateOptions options = CreateOptions.parse(List.of("cluster_size=" + clusterSize))
+            String kind = clusterSize < 16 << 10 ? "compat=0.10" : "extended_l2=on";
+            CreateOptions options = CreateOptions.parse(
+                            List.of("cluster_size=" + clusterSize + (i % 2 == 0 ? "" : "," + kind)))
                     .withSize(size)
                     .withBacking("layer" + (i - 1), i == 1 ? "raw" : "qcow2");
             Path path = create("layer" + i, options);

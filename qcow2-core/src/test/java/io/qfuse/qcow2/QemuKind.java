@@ -43,7 +43,9 @@ record QemuKind(int clusterSize, int refcountBits, String compat, boolean extend
         /** With an external data file beside the image. */
         DATA_FILE,
         /** With one that is raw. */
-        RAW_DATA_FILE
+        RAW_DATA_FILE,
+        /** The same, made by us. */
+        OUR_RAW_DATA_FILE
     }
 
     private static final String V2 = "0.10";
@@ -69,6 +71,7 @@ record QemuKind(int clusterSize, int refcountBits, String compat, boolean extend
                 kinds.add(new QemuKind(clusterSize, 16, V3, extended, Base.NONE, Maker.DATA_FILE));
                 kinds.add(new QemuKind(clusterSize, 16, V3, extended, Base.SHORT_RAW, Maker.DATA_FILE));
                 kinds.add(new QemuKind(clusterSize, 16, V3, extended, Base.NONE, Maker.RAW_DATA_FILE));
+                kinds.add(new QemuKind(clusterSize, 16, V3, extended, Base.NONE, Maker.OUR_RAW_DATA_FILE));
             }
             kinds.add(new QemuKind(clusterSize, 64, V3, false, Base.NONE, Maker.ZSTD));
             kinds.add(new QemuKind(clusterSize, 2, V3, false, Base.ZLIB, Maker.SNAPSHOT));
@@ -160,6 +163,10 @@ record QemuKind(int clusterSize, int refcountBits, String compat, boolean extend
                     base == Base.NONE
                             ? options
                             : options.withBacking(makeBase(bases).toString(), baseFormat()));
+        } else if (maker == Maker.OUR_RAW_DATA_FILE) {
+            String data = ",data_file_raw=on,data_file=" + dataFile(image);
+            ImageCreator.create(
+                    image, CreateOptions.parse(List.of(options() + data)).withSize(size()));
         } else if (maker == Maker.ZLIB || maker == Maker.ZSTD) {
             Path raw = bases.resolve("raw-" + size());
             if (!Files.exists(raw)) {

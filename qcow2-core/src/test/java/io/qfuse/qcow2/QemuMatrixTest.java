@@ -76,7 +76,7 @@ final class QemuMatrixTest {
                     .isEqualTo(-1);
         }
         compareMap(image, model);
-        if (kind.maker() == Maker.RAW_DATA_FILE) {
+        if (kind.maker() == Maker.RAW_DATA_FILE || kind.maker() == Maker.OUR_RAW_DATA_FILE) {
             byte[] data = Files.readAllBytes(QemuKind.dataFile(image));
             assertThat(Arrays.mismatch(data, 0, model.length, model, 0, model.length))
                     .as("first byte that the raw data file says differently")

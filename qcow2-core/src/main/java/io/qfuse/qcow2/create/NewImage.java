@@ -3,6 +3,7 @@ package io.qfuse.qcow2.create;
 import io.qfuse.qcow2.CreateOptions;
 import io.qfuse.qcow2.CreateOptions.Backing;
 import io.qfuse.qcow2.CreateOptions.Compression;
+import io.qfuse.qcow2.CreateOptions.DataFile;
 import io.qfuse.qcow2.CreateOptions.Preallocation;
 import io.qfuse.qcow2.Qcow2Exception;
 import io.qfuse.qcow2.Qcow2Exception.Kind;
@@ -37,11 +38,13 @@ public final class NewImage {
     /** A table, or several of one kind behind each other, with {@code count} entries in use. */
     private record Table(long offset, long count, int entrySize, long flags) {}
 
+    private final long size;
     private final Geometry geometry;
     private final Layout layout;
     private final byte[] firstCluster;
 
-    private NewImage(Geometry geometry, Layout layout, byte[] firstCluster) {
+    private NewImage(long size, Geometry geometry, Layout layout, byte[] firstCluster) {
+        this.size = size;
         this.geometry = geometry;
         this.layout = layout;
         this.firstCluster = firstCluster;
@@ -68,12 +71,19 @@ public final class NewImage {
                             + most);
         }
         long size = (options.size() + Geometry.SECTOR - 1) & -Geometry.SECTOR;
-        boolean preallocated = options.preallocation() == Preallocation.METADATA;
+        DataFile dataFile = options.dataFile();
+        // A raw data file has to be the disk without a look at the tables, so they say nothing but that.
+        boolean preallocated =
+                options.preallocation() == Preallocation.METADATA || (dataFile != null && dataFile.raw());
+        if (dataFile != null && dataFile.raw() && options.backing() != null) {
+            throw new Qcow2Exception(
+                    Kind.UNSUPPORTED, path, "a raw data file would hide the backing file: give only one of them");
+        }
         if (preallocated && options.backing() != null) {
             throw new Qcow2Exception(
                     Kind.UNSUPPORTED, path, "preallocation would hide the backing file: give only one of them");
         }
-        Layout layout = Layout.of(geometry, size, preallocated);
+        Layout layout = Layout.of(geometry, size, preallocated, dataFile != null);
         if (layout.tableClusters() > Limits.MAX_REFCOUNT_TABLE_BYTES >>> geometry.clusterBits()) {
             throw new Qcow2Exception(
                     Kind.UNSUPPORTED,
@@ -81,7 +91,12 @@ public final class NewImage {
                     "size is " + size + ", too much to preallocate with clusters of " + options.clusterSize()
                             + " bytes");
         }
-        return new NewImage(geometry, layout, firstCluster(header(options, size, geometry, layout), path));
+        return new NewImage(size, geometry, layout, firstCluster(header(options, size, geometry, layout), path));
+    }
+
+    /** The length of a new external data file: whole clusters where tables name them. */
+    public long dataFileLength() {
+        return Math.max(size, geometry.clusterOffset(layout.dataClusters()));
     }
 
     /**
@@ -141,6 +156,11 @@ public final class NewImage {
     private static Header header(CreateOptions options, long size, Geometry geometry, Layout layout) {
         boolean zstd = options.compression() == Compression.ZSTD;
         List<HeaderExtension> extensions = new ArrayList<>();
+        DataFile dataFile = options.dataFile();
+        if (dataFile != null) {
+            extensions.add(new HeaderExtension(
+                    HeaderExtension.DATA_FILE, dataFile.file().getBytes(StandardCharsets.UTF_8)));
+        }
         Backing backing = options.backing();
         if (backing != null) {
             extensions.add(new HeaderExtension(
@@ -157,9 +177,11 @@ public final class NewImage {
                 (int) layout.tableClusters(),
                 0,
                 0,
-                (zstd ? Features.COMPRESSION_TYPE : 0) | (options.extendedL2() ? Features.EXTENDED_L2 : 0),
+                (zstd ? Features.COMPRESSION_TYPE : 0)
+                        | (options.extendedL2() ? Features.EXTENDED_L2 : 0)
+                        | (dataFile != null ? Features.EXTERNAL_DATA_FILE : 0),
                 options.lazyRefcounts() ? Features.LAZY_REFCOUNTS : 0,
-                0,
+                dataFile != null && dataFile.raw() ? Features.RAW_EXTERNAL_DATA : 0,
                 geometry.refcountOrder(),
                 HeaderCodec.headerLengthFor(options.version()),
                 zstd ? Header.COMPRESSION_ZSTD : 0,
