@@ -1,6 +1,7 @@
 package io.qfuse.qcow2;
 
 import io.qfuse.qcow2.Qcow2Exception.Kind;
+import io.qfuse.qcow2.check.ImageRepair;
 import io.qfuse.qcow2.format.Features;
 import io.qfuse.qcow2.format.Header;
 import io.qfuse.qcow2.io.HeaderReader;
@@ -62,7 +63,7 @@ final class ImageOpener {
             Features.requireSupported(header, how.writable(), path);
             data = openData(path, header, how);
             backing = how.withBacking() ? openBacking(path, header) : null;
-            return new Qcow2Image(new ImageFiles(file, data), shown(file, header, how), backing, how, caches);
+            return new Qcow2Image(new ImageFiles(file, data), usable(file, header, how), backing, how, caches);
         } catch (IOException | RuntimeException e) {
             closeAfter(e, backing);
             closeAfter(e, data);
@@ -128,10 +129,13 @@ final class ImageOpener {
         return found.real();
     }
 
-    /** The header of what is to be shown: the present state, or a snapshot in its place. */
-    private static Header shown(HostFile file, Header header, OpenOptions how) throws IOException {
+    /**
+     * The header of what is to be shown: the present state, whose refcounts are in order if it is to be written, or a
+     * snapshot in its place.
+     */
+    private static Header usable(HostFile file, Header header, OpenOptions how) throws IOException {
         if (how.snapshot().isEmpty()) {
-            return header;
+            return how.writable() ? ImageRepair.ifDirty(file, header) : header;
         }
         if (how.writable()) {
             throw new Qcow2Exception(

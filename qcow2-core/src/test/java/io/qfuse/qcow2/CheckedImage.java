@@ -13,8 +13,12 @@ final class CheckedImage {
     private CheckedImage() {}
 
     static void requireClean(HostFile file) throws IOException {
+        requireClean(file, "image");
+    }
+
+    static void requireClean(HostFile file, String what) throws IOException {
         CheckReport report = ImageChecker.check(file);
-        assertThat(report.isClean()).as("%s", report).isTrue();
+        assertThat(report.isClean()).as("%s: %s", what, report).isTrue();
     }
 
     static void requireLeaksAtWorst(HostFile file, String what) throws IOException {

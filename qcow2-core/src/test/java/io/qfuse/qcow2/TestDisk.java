@@ -47,6 +47,16 @@ final class TestDisk implements AutoCloseable {
         this.disk = open();
     }
 
+    /** Opens an image that reads as {@code content}. */
+    TestDisk(HostFile file, MemoryHostFile base, byte[] content) throws IOException {
+        this.file = new KeptOpen(file);
+        this.base = base;
+        this.data = null;
+        this.raw = false;
+        this.model = content.clone();
+        this.disk = open();
+    }
+
     /** What the base of every test holds: data with a hole in the middle. */
     static byte[] baseBytes(int size) {
         byte[] bytes = new byte[size];
@@ -88,6 +98,11 @@ final class TestDisk implements AutoCloseable {
 
     int size() {
         return model.length;
+    }
+
+    /** What the disk must read as. */
+    byte[] model() {
+        return model.clone();
     }
 
     void write(int offset, byte[] bytes) throws IOException {

@@ -5,6 +5,7 @@ import io.qfuse.qcow2.bitmap.BitmapDirectory;
 import io.qfuse.qcow2.check.Finding.BrokenTable;
 import io.qfuse.qcow2.check.Finding.ReservedBits;
 import io.qfuse.qcow2.check.Finding.Unaligned;
+import io.qfuse.qcow2.check.RefcountTally.Use;
 import io.qfuse.qcow2.format.BitmapRecord;
 import io.qfuse.qcow2.format.BitmapTableEntry;
 import io.qfuse.qcow2.format.Geometry;
@@ -43,6 +44,7 @@ final class BitmapCheck {
         if (directory.isPresent()) {
             tally.add(
                     "the bitmap directory",
+                    Use.TABLE,
                     directory.get().offset(),
                     directory.get().length(),
                     1);
@@ -57,7 +59,7 @@ final class BitmapCheck {
     private void check(String what, BitmapRecord bitmap) throws IOException {
         long offset = bitmap.tableOffset();
         long length = bitmap.tableSize() * ENTRY;
-        if (!tally.add(what, offset, length, 1)) {
+        if (!tally.add(what, Use.TABLE, offset, length, 1)) {
             return;
         }
         if (geometry.offsetInCluster(offset) != 0) {
@@ -83,7 +85,7 @@ final class BitmapCheck {
         } else if (geometry.offsetInCluster(offset) != 0) {
             report.add(new Unaligned("a data cluster of " + what, offset), 1);
         } else if (offset != 0) {
-            tally.add("bitmap data", offset, geometry.clusterSize(), 1);
+            tally.add("bitmap data", Use.TABLE, offset, geometry.clusterSize(), 1);
         }
     }
 }

@@ -10,39 +10,68 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 
 /**
- * Checks that COPIED is set in the active tables exactly where the stored refcount is 1: what is marked so is written in
- * place. The flags in snapshots' tables mean nothing.
+ * Checks that COPIED is set in the active tables exactly where the refcount is 1: what is marked so is written in place.
+ * The flags in snapshots' tables mean nothing.
  */
 final class CopiedCheck implements TableWalk.L2Visitor {
 
+    /** Where refcounts come from. */
+    @FunctionalInterface
+    interface Refcounts {
+        /** The refcount of a cluster, or {@link StoredRefcounts#UNKNOWN}. */
+        long get(long cluster) throws IOException;
+    }
+
+    private final HostFile file;
+    private final Header header;
     private final Geometry geometry;
     private final L2Format format;
-    private final StoredRefcounts refcounts;
+    private final Refcounts refcounts;
     private final CheckReport report;
+    private boolean correcting;
 
-    CopiedCheck(Header header, StoredRefcounts refcounts, CheckReport report) {
+    CopiedCheck(HostFile file, Header header, Refcounts refcounts, CheckReport report) {
+        this.file = file;
+        this.header = header;
         this.geometry = header.geometry();
         this.format = L2Format.of(header);
         this.refcounts = refcounts;
         this.report = report;
     }
 
-    void check(HostFile file, Header header) throws IOException {
+    /** Reports the flags that are wrong. */
+    void check() throws IOException {
         TableWalk walk = new TableWalk(file, geometry, this);
-        walk.l1(header.l1Offset(), header.l1Size(), (index, entry) -> {
-            long offset = L1Entry.l2Offset(entry);
-            if (offset != 0) {
-                long refcount = refcounts.get(geometry.clusterIndex(offset));
-                if (isWrong(entry, refcount)) {
-                    report.add(new CopiedWrong("entry " + index + " of the active L1 table", entry, refcount), 1);
-                }
-            }
-        });
+        walk.l1(header.l1Offset(), header.l1Size(), this::visitL1);
         walk.finish();
+    }
+
+    /** Reports the flags that are wrong and turns them over; a write changes flags and nothing else. */
+    void correct() throws IOException {
+        correcting = true;
+        check();
+    }
+
+    private void visitL1(int index, long entry) throws IOException {
+        long offset = L1Entry.l2Offset(entry);
+        if (offset == 0) {
+            return;
+        }
+        long refcount = refcounts.get(geometry.clusterIndex(offset));
+        if (isWrong(entry, refcount)) {
+            report.add(new CopiedWrong("entry " + index + " of the active L1 table", entry, refcount), 1);
+            if (correcting) {
+                byte[] bytes = new byte[Long.BYTES];
+                ByteBuffer.wrap(bytes).putLong(entry ^ L1Entry.COPIED);
+                file.write(header.l1Offset() + (long) Long.BYTES * index, bytes, 0, bytes.length);
+            }
+        }
     }
 
     @Override
     public void visit(long offset, ByteBuffer table, long times) throws IOException {
+        int firstWrong = table.capacity();
+        int end = 0;
         for (int at = 0; at < table.capacity(); at += format.entrySize()) {
             long entry = table.getLong(at);
             if (L2Entry.isCompressed(entry) || !format.hasCluster(entry)) {
@@ -54,7 +83,15 @@ final class CopiedCheck implements TableWalk.L2Visitor {
             if (isWrong(entry, refcount)) {
                 String what = "entry " + at / format.entrySize() + " of the L2 table at 0x" + Long.toHexString(offset);
                 report.add(new CopiedWrong(what, entry, refcount), times);
+                table.putLong(at, entry ^ L2Entry.COPIED);
+                firstWrong = Math.min(firstWrong, at);
+                end = at + Long.BYTES;
             }
+        }
+        if (correcting && end > 0) {
+            byte[] part = new byte[end - firstWrong];
+            table.get(firstWrong, part);
+            file.write(offset + firstWrong, part, 0, part.length);
         }
     }
 

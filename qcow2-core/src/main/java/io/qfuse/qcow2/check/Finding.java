@@ -121,15 +121,15 @@ public sealed interface Finding {
     }
 
     /**
-     * A refcount block that something else uses as well.
+     * Two things lie on one cluster that cannot share it: changing one damages the other.
      *
-     * @param offset the block
-     * @param references what was found so far
+     * @param what the second that was met
+     * @param offset the cluster
      */
-    record SharedRefcountBlock(long offset, long references) implements Finding {
+    record Overlap(String what, long offset) implements Finding {
         @Override
         public String sentence() {
-            return "refcount block at " + hex(offset) + " has " + references + " references instead of 1";
+            return what + " lies at " + hex(offset) + ", where something else is as well";
         }
     }
 

@@ -3,6 +3,7 @@ package io.qfuse.qcow2.check;
 import io.qfuse.qcow2.check.Finding.InvalidEntry;
 import io.qfuse.qcow2.check.Finding.ReservedBits;
 import io.qfuse.qcow2.check.Finding.Unaligned;
+import io.qfuse.qcow2.check.RefcountTally.Use;
 import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.format.L2Entry;
 import java.io.IOException;
@@ -52,7 +53,7 @@ final class L2Check implements TableWalk.L2Visitor {
         } else {
             int clusterBits = geometry.clusterBits();
             long stream = L2Entry.streamOffset(entry, clusterBits);
-            tally.add("compressed stream", stream, L2Entry.streamLength(entry, clusterBits), place.times);
+            tally.add("compressed stream", Use.DATA, stream, L2Entry.streamLength(entry, clusterBits), place.times);
         }
     }
 
@@ -76,7 +77,7 @@ final class L2Check implements TableWalk.L2Visitor {
             report.add(new Unaligned("the " + what + " of " + place, offset), place.times);
         }
         if (!format.external()) {
-            tally.add("data cluster", offset, geometry.clusterSize(), place.times);
+            tally.add("data cluster", Use.DATA, offset, geometry.clusterSize(), place.times);
         }
     }
 

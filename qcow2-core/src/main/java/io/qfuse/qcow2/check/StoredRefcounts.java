@@ -5,8 +5,8 @@ import io.qfuse.qcow2.check.Finding.Leak;
 import io.qfuse.qcow2.check.Finding.OutsideFile;
 import io.qfuse.qcow2.check.Finding.RefcountTooLow;
 import io.qfuse.qcow2.check.Finding.ReservedBits;
-import io.qfuse.qcow2.check.Finding.SharedRefcountBlock;
 import io.qfuse.qcow2.check.Finding.Unaligned;
+import io.qfuse.qcow2.check.RefcountTally.Use;
 import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.format.Header;
 import io.qfuse.qcow2.format.RefcountTableEntry;
@@ -14,6 +14,7 @@ import io.qfuse.qcow2.format.RefcountWidth;
 import io.qfuse.qcow2.io.HostFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -64,61 +65,104 @@ final class StoredRefcounts {
         return width.get(block(offset), geometry.refcountBlockIndex(cluster));
     }
 
-    /** Counts the references to table and blocks, and reports entries that cannot be right. */
-    void countReferences(RefcountTally tally, CheckReport report) throws Qcow2Exception {
-        tally.add("the refcount table", tableOffset, table.capacity(), 1);
+    /**
+     * Counts the references to table and blocks, and reports entries that cannot be right.
+     *
+     * @return whether all are right, and nothing else lies where table and blocks are
+     */
+    boolean countReferences(RefcountTally tally, CheckReport report) throws Qcow2Exception {
+        boolean sound = tally.add("the refcount table", Use.TABLE, tableOffset, table.capacity(), 1);
         for (int i = 0; i < entries(); i++) {
             long entry = entry(i);
             long offset = RefcountTableEntry.blockOffset(entry);
+            Finding wrong = null;
             if ((entry & RefcountTableEntry.RESERVED) != 0) {
-                report.add(new ReservedBits("entry " + i + " of the refcount table", entry), 1);
+                wrong = new ReservedBits("entry " + i + " of the refcount table", entry);
             } else if (geometry.offsetInCluster(offset) != 0) {
-                report.add(new Unaligned("refcount block " + i, offset), 1);
+                wrong = new Unaligned("refcount block " + i, offset);
             } else if (geometry.clusterIndex(offset) >= tally.clusters()) {
-                report.add(new OutsideFile("refcount block " + i, offset, geometry.clusterSize()), 1);
+                wrong = new OutsideFile("refcount block " + i, offset, geometry.clusterSize());
             } else if (offset != 0) {
-                tally.add("refcount block " + i, offset, geometry.clusterSize(), 1);
-                long references = tally.get(geometry.clusterIndex(offset));
-                if (references != 1) {
-                    report.add(new SharedRefcountBlock(offset, references), 1);
-                }
+                sound &= tally.add("refcount block " + i, Use.TABLE, offset, geometry.clusterSize(), 1);
+            }
+            if (wrong != null) {
+                report.add(wrong, 1);
+                sound = false;
             }
         }
+        return sound;
     }
 
     /** Reports every cluster whose stored refcount is not what was found. */
     void compare(RefcountTally tally, CheckReport report) throws IOException {
-        long clusters = tally.clusters();
-        long perBlock = geometry.refcountsPerBlock();
-        for (int i = 0; i < entries() && i * perBlock < clusters; i++) {
-            if (RefcountTableEntry.blockOffset(entry(i)) != 0) {
-                long end = Math.min((i + 1) * perBlock, clusters);
-                for (long cluster = i * perBlock; cluster < end; cluster++) {
-                    compare(cluster, tally.get(cluster), report);
-                }
+        byte[] stored = new byte[geometry.clusterSize()];
+        byte[] due = new byte[geometry.clusterSize()];
+        for (int i = 0; i < entries(); i++) {
+            if (readDiffering(i, tally, stored, due)) {
+                report(i, tally.clusters(), stored, due, report);
             }
         }
-        // Where there is no block every refcount is 0; only clusters that something refers to are of interest there.
-        for (long stretch : tally.stretches()) {
-            long first = stretch << RefcountTally.STRETCH_BITS;
-            for (long cluster = first; cluster < first + (1 << RefcountTally.STRETCH_BITS); cluster++) {
-                if (tally.get(cluster) != 0 && !hasBlock(cluster)) {
-                    compare(cluster, tally.get(cluster), report);
-                }
+        // Where there is no block every refcount is 0.
+        tally.referenced()
+                .filter(cluster -> !hasBlock(cluster))
+                .forEach(cluster ->
+                        report.add(new RefcountTooLow(geometry.clusterOffset(cluster), 0, tally.get(cluster)), 1));
+    }
+
+    /** Whether every cluster that something refers to has a place for its count. */
+    boolean cover(RefcountTally tally) {
+        return tally.referenced().allMatch(this::hasBlock);
+    }
+
+    /**
+     * Stores what was found in place of what is stored. Everything must be {@linkplain #cover covered}, by blocks that
+     * {@link #countReferences} found sound.
+     *
+     * @param report told what was wrong
+     */
+    void correct(RefcountTally tally, CheckReport report) throws IOException {
+        byte[] stored = new byte[geometry.clusterSize()];
+        byte[] due = new byte[geometry.clusterSize()];
+        for (int i = 0; i < entries(); i++) {
+            if (readDiffering(i, tally, stored, due)) {
+                report(i, tally.clusters(), stored, due, report);
+                file.write(RefcountTableEntry.blockOffset(entry(i)), due, 0, due.length);
             }
         }
     }
 
-    private void compare(long cluster, long references, CheckReport report) throws IOException {
-        long refcount = get(cluster);
-        if (refcount == UNKNOWN || refcount == references) {
-            return;
+    /** Reads a block and what it has to be, where there is one that differs; holes are not read. */
+    private boolean readDiffering(int index, RefcountTally tally, byte[] stored, byte[] due) throws IOException {
+        long offset = RefcountTableEntry.blockOffset(entry(index));
+        if (offset <= 0 || geometry.offsetInCluster(offset) != 0) {
+            return false;
         }
-        long offset = geometry.clusterOffset(cluster);
-        Finding finding = refcount > references
-                ? new Leak(offset, refcount, references)
-                : new RefcountTooLow(offset, refcount, references);
-        report.add(finding, 1);
+        boolean holdsData = TableWalk.holdsData(file, offset, stored.length);
+        if (!tally.fillBlock(index, due) && !holdsData) {
+            return false;
+        }
+        if (holdsData) {
+            file.read(offset, stored);
+        } else {
+            Arrays.fill(stored, (byte) 0);
+        }
+        return !Arrays.equals(stored, due);
+    }
+
+    /** Reports where a block differs; what lies behind the end of the file is nobody's loss. */
+    private void report(int index, long clusters, byte[] stored, byte[] due, CheckReport report) {
+        long first = (long) index * geometry.refcountsPerBlock();
+        int count = (int) Math.min(geometry.refcountsPerBlock(), clusters - first);
+        for (int i = 0; i < count; i++) {
+            long refcount = width.get(stored, i);
+            long references = width.get(due, i);
+            long offset = geometry.clusterOffset(first + i);
+            if (refcount > references) {
+                report.add(new Leak(offset, refcount, references), 1);
+            } else if (refcount < references) {
+                report.add(new RefcountTooLow(offset, refcount, references), 1);
+            }
+        }
     }
 
     private boolean hasBlock(long cluster) {

@@ -3,6 +3,7 @@ package io.qfuse.qcow2.check;
 import io.qfuse.qcow2.check.Finding.InvalidEntry;
 import io.qfuse.qcow2.check.Finding.ReservedBits;
 import io.qfuse.qcow2.check.Finding.Unaligned;
+import io.qfuse.qcow2.check.RefcountTally.Use;
 import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.format.L1Entry;
 import io.qfuse.qcow2.io.HostFile;
@@ -106,7 +107,7 @@ final class TableWalk {
             while (next < count && pending[next] == pending[i]) {
                 next++;
             }
-            if (hasData(pending[i])) {
+            if (holdsData(file, pending[i], geometry.clusterSize())) {
                 file.read(pending[i], table);
                 visitor.visit(pending[i], ByteBuffer.wrap(table), next - i);
             }
@@ -114,12 +115,13 @@ final class TableWalk {
         count = 0;
     }
 
-    private boolean hasData(long offset) throws IOException {
+    /** Whether a range of the file is more than a hole; what lies behind the end is none. */
+    static boolean holdsData(HostFile file, long offset, int length) throws IOException {
         if (offset >= file.size()) {
             return false;
         }
         long data = file.seekData(offset);
-        return data >= 0 && data < offset + geometry.clusterSize();
+        return data >= 0 && data < offset + length;
     }
 
     /** Counts the references of an L1 table's entries, and reports what cannot be right about them. */
@@ -132,7 +134,7 @@ final class TableWalk {
             if (offset == 0) {
                 report.add(new InvalidEntry("entry " + index + " of " + what, entry, "no table, but not 0"), 1);
             } else {
-                tally.add("the L2 table of entry " + index + " of " + what, offset, geometry.clusterSize(), 1);
+                tally.add("the L2 table of entry " + index + " of " + what, Use.L2, offset, geometry.clusterSize(), 1);
                 if (geometry.offsetInCluster(offset) != 0) {
                     report.add(new Unaligned("the L2 table of entry " + index + " of " + what, offset), 1);
                 }

@@ -1,9 +1,11 @@
 /**
- * Finding what is wrong with an image, changing nothing. {@link io.qfuse.qcow2.check.ImageChecker} is the door; a
- * {@link io.qfuse.qcow2.check.CheckReport} of {@link io.qfuse.qcow2.check.Finding}s comes out.
+ * Finding what is wrong with an image, and mending what wrong refcounts are. {@link io.qfuse.qcow2.check.ImageChecker}
+ * changes nothing; a {@link io.qfuse.qcow2.check.CheckReport} of {@link io.qfuse.qcow2.check.Finding}s comes out.
+ * {@link io.qfuse.qcow2.check.ImageRepair} makes a dirty image clean.
  *
- * <p>First all tables are walked and each reference to a host cluster is counted ({@code TableWalk} into
- * {@code RefcountTally}); then the counts are compared with those that the image stores ({@code StoredRefcounts}).
+ * <p>First all tables are walked and each reference to a host cluster is counted ({@code References} into {@code
+ * RefcountTally}); then the counts are compared with those that the image stores ({@code StoredRefcounts}), and corrected
+ * or written anew ({@code RefcountRebuild}).
  */
 @NullMarked
 package io.qfuse.qcow2.check;

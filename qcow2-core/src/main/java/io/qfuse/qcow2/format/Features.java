@@ -34,8 +34,8 @@ public final class Features {
      * @param header the image's header
      * @param writable whether the image is to be written
      * @param path the image, for messages
-     * @throws Qcow2Exception of kind UNSUPPORTED for a feature that is not there or refcounts that need repair, of kind
-     *     CORRUPT for writing to an image marked corrupt
+     * @throws Qcow2Exception of kind UNSUPPORTED for a feature that is not there, of kind CORRUPT for writing to an image
+     *     marked corrupt
      */
     public static void requireSupported(Header header, boolean writable, Path path) throws Qcow2Exception {
         requireKnown(header, path);
@@ -48,9 +48,6 @@ public final class Features {
         if (writable && has(header, CORRUPT)) {
             throw new Qcow2Exception(
                     Kind.CORRUPT, path, "marked corrupt: it can be read, but only a repair may write to it");
-        }
-        if (writable && has(header, DIRTY)) {
-            throw unsupported(path, "dirty: refcounts need repair; run qemu-img check -r all");
         }
     }
 

@@ -62,7 +62,7 @@ public final class HeaderCodec {
         boolean v3 = version >= 3;
         int headerLength = v3 ? in.u32("header_length", 100, V3_LENGTH, clusterSize) : V2_LENGTH;
         requireLength(start, headerLength, path);
-        long backingOffset = backingOffset(in, headerLength, clusterSize, path);
+        long backingOffset = backingOffset(in, clusterSize, path);
         int extensionsEnd = backingOffset == 0 ? clusterSize : (int) backingOffset;
         List<HeaderExtension> extensions = HeaderExtensions.decode(start, headerLength, extensionsEnd, path);
         Header header = new Header(
@@ -183,14 +183,11 @@ public final class HeaderCodec {
         }
     }
 
-    private static long backingOffset(FieldReader in, int headerLength, int clusterSize, Path path)
-            throws Qcow2Exception {
+    private static long backingOffset(FieldReader in, int clusterSize, Path path) throws Qcow2Exception {
         long offset = in.u64("backing_file_offset", BACKING_OFFSET);
-        if (offset != 0 && (offset < headerLength || offset > clusterSize)) {
+        if (offset > clusterSize) {
             throw malformed(
-                    path,
-                    "backing_file_offset is " + offset + ", not between the header (" + headerLength
-                            + ") and the end of its cluster (" + clusterSize + ")");
+                    path, "backing_file_offset is " + offset + ", beyond the end of its cluster (" + clusterSize + ")");
         }
         return offset;
     }

@@ -122,7 +122,7 @@ final class ImageCheckerTest {
     void a_refcount_block_that_is_something_else_as_well_is_told() throws IOException {
         putLong(TABLE + 8, L2);
         assertThat(sentences(ImageChecker.check(image)))
-                .contains("refcount block at 0x800 has 2 references instead of 1");
+                .contains("refcount block 1 lies at 0x800, where something else is as well");
     }
 
     @Test

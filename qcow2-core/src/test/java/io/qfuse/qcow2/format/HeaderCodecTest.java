@@ -123,8 +123,7 @@ final class HeaderCodecTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-            8   | 65537      | backing_file_offset is 65537, not between the header (112) and the end of its cluster (65536)
-            8   | 100        | backing_file_offset is 100, not between the header (112) and the end of its cluster (65536)
+            8   | 65537      | backing_file_offset is 65537, beyond the end of its cluster (65536)
             8   | -1         | backing_file_offset is 18446744073709551615, beyond 2^63 - 1
             24  | -512       | size is 18446744073709551104, beyond 2^63 - 1
             24  | 9223372036854775296 | l1_size is 4, but a disk of 9223372036854775296 bytes needs 17179869184

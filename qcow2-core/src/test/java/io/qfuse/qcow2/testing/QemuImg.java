@@ -61,6 +61,21 @@ public final class QemuImg {
         }
     }
 
+    /** Runs commands of qemu-io on an image, and kills it before it can put anything in order. */
+    public static void ioAndKill(Object image, String... commands) {
+        List<String> command = new ArrayList<>(List.of("qemu-io", "-f", "qcow2"));
+        for (String one : commands) {
+            command.add("-c");
+            command.add(one);
+        }
+        command.addAll(List.of("-c", "sigraise 9", image.toString()));
+        StringBuilder output = new StringBuilder();
+        int exit = run(output, command);
+        if (exit != 128 + 9 || output.indexOf("failed") >= 0) {
+            throw new AssertionError("exit code " + exit + " of " + command + ": " + output);
+        }
+    }
+
     private static int number(CharSequence json, String field) {
         Matcher matcher = Pattern.compile("\"" + field + "\": (\\d+)").matcher(json);
         return matcher.find() ? Integer.parseInt(matcher.group(1)) : 0;
