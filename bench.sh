@@ -19,6 +19,7 @@ usage: ./bench.sh [options]                 compare the servers (about 4 minutes
   --size SIZE       of the disk (default 1G; with --endurance 8G)
   --requests N      with --endurance: how many (default 20000000, an hour of 5500 a second)
   --dir DIR         where the images lie; there must be room for three of that size (default /dev/shm)
+  --encrypted       a LUKS image (AES-256-XTS) instead, beside the same one unencrypted, both served by qfuse, and QEMU
   --only WORDS      only the workloads whose names contain these words, such as "read, depth"
   --transport NAME  that qfuse uses (default kernel)
 END
@@ -46,6 +47,8 @@ cd "$(dirname "$(readlink -f "$0")")"
 PATH=$PATH:/usr/sbin:/sbin
 
 endurance=false
+encrypted=false
+first=limit
 seconds=2
 rounds=3
 size=
@@ -56,6 +59,10 @@ only=
 while (($#)); do
     case $1 in
         --endurance) endurance=true ;;
+        --encrypted)
+            encrypted=true
+            first=plain
+            ;;
         --help | -h) usage && exit ;;
         --time | --rounds | --size | --requests | --dir | --only | --transport)
             (($# > 1)) || fail "$1 needs a value"
@@ -88,6 +95,7 @@ done
 # --- the servers ------------------------------------------------------------------------------------------------------
 
 work=$(mktemp -d "$dir/qfuse-bench.XXXXXX")
+secret=(--object "secret,id=s,file=$work/secret")
 declare -A server=() target=()
 
 # Whatever has happened: nothing stays mounted, running or on disk.
@@ -138,11 +146,27 @@ start_limit() {
     await limit "$work/limit/disk.raw" "$work/limit" $!
 }
 
+# Serves the image $2.qcow2 under the name $1; further words are options of mount.
 start_qfuse() {
+    local name=$1 image=$2
+    shift 2
     ./qfuse --version > /dev/null # builds it first, where that is to do
-    mkdir "$work/qfuse"
-    ./qfuse mount --foreground --transport="$transport" "$work/disk.qcow2" "$work/qfuse" > "$work/qfuse.log" 2>&1 &
-    await qfuse "$work/qfuse/disk.raw" "$work/qfuse" $!
+    mkdir "$work/$name"
+    ./qfuse mount --foreground --transport="$transport" "$@" "$work/$image.qcow2" "$work/$name" > "$work/$name.log" 2>&1 &
+    await "$name" "$work/$name/$image.raw" "$work/$name" $!
+}
+
+# Makes an encrypted image $1.qcow2 of the same bytes.
+make_encrypted() {
+    local image=$work/$1.qcow2
+    printf secret > "$work/secret"
+    for _ in {1..20}; do # qemu-img now and then cannot measure how fast it hashes
+        qemu-img create -q -f qcow2 "${secret[@]}" -o encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10 \
+            "$image" "$size" 2> "$work/create.log" && break
+    done
+    qemu-img convert -n "${secret[@]}" --image-opts driver=raw,file.filename="$work/plain.raw" \
+        --target-image-opts driver=qcow2,encrypt.key-secret=s,file.filename="$image" \
+        || fail "no encrypted image: $(cat "$work/create.log")"
 }
 
 start_qemu() {
@@ -151,8 +175,13 @@ start_qemu() {
         return
     fi
     touch "$work/QEMU.raw"
+    local qemu_options=(--blockdev driver=qcow2,node-name=disk,file=file)
+    if $encrypted; then
+        qemu_options=("${secret[@]}"
+            --blockdev driver=qcow2,node-name=disk,file=file,encrypt.format=luks,encrypt.key-secret=s)
+    fi
     qemu-storage-daemon --blockdev driver=file,node-name=file,filename="$work/copy.qcow2" \
-        --blockdev driver=qcow2,node-name=disk,file=file \
+        "${qemu_options[@]}" \
         --export type=fuse,id=export,node-name=disk,mountpoint="$work/QEMU.raw",writable=on > "$work/QEMU.log" 2>&1 &
     await QEMU "$work/QEMU.raw" "$work/QEMU.raw" $!
 }
@@ -203,9 +232,9 @@ kib() {
     done
 }
 
-# Reads lines "name|unit|limit|qfuse|QEMU", one a round; prints the table.
+# Reads lines "name|unit|limit or plain|qfuse|QEMU", one a round; prints the table.
 table() {
-    awk -F'|' '
+    awk -F'|' -v first="$first" '
     function median(values, n,    i, j, t) {
         for (i = 2; i <= n; i++)
             for (j = i; j > 1 && values[j - 1] > values[j]; j--) {
@@ -227,7 +256,7 @@ table() {
     !($1 in count) { order[++names] = $1; unit[$1] = $2 }
     { round = ++count[$1]; for (c = 3; c <= 5; c++) seen[$1, round, c] = $c }
     END {
-        print "| workload | unit | limit | qfuse | QEMU | qfuse / limit | qfuse / QEMU |"
+        print "| workload | unit | " first " | qfuse | QEMU | qfuse / " first " | qfuse / QEMU |"
         print "|---|---|---|---|---|---|---|"
         for (i = 1; i <= names; i++) {
             name = order[i]
@@ -263,14 +292,21 @@ per_request() {
 }
 
 compare() {
-    local name unit options round kind before made
+    local name unit options round kind before made image=disk
     qemu-img create -q -f raw "$work/plain.raw" "$size"
     # Bytes that no tool takes for zeroes, so that every cluster is allocated.
     head -c "$(stat -c %s "$work/plain.raw")" /dev/urandom > "$work/plain.raw"
     qemu-img convert -f raw -O qcow2 "$work/plain.raw" "$work/disk.qcow2"
-    start_limit
-    start_qfuse
-    if command -v qemu-storage-daemon > /dev/null; then cp "$work/disk.qcow2" "$work/copy.qcow2"; fi
+    if $encrypted; then
+        make_encrypted secret
+        start_qfuse plain disk
+        start_qfuse qfuse secret --passphrase-file "$work/secret"
+        image=secret
+    else
+        start_limit
+        start_qfuse qfuse disk
+    fi
+    if command -v qemu-storage-daemon > /dev/null; then cp "$work/$image.qcow2" "$work/copy.qcow2"; fi
     start_qemu
     for name in "${!target[@]}"; do
         for kind in randread randwrite; do
@@ -279,12 +315,12 @@ compare() {
         done
     done
 
-    describe "$rounds rounds of $seconds s, $size disk, clusters 64k, all allocated"
+    describe "$rounds rounds of $seconds s, $size disk, clusters 64k, all allocated$($encrypted && echo ", LUKS with AES-256-XTS")"
     echo
     for ((round = 1; round <= rounds; round++)); do
         echo "bench.sh: round $round of $rounds" >&2
         while IFS='|' read -r name unit options; do
-            echo "$name|$unit|$(measure limit "$unit" "$options")|$(measure qfuse "$unit" "$options")|$(measure QEMU "$unit" "$options")"
+            echo "$name|$unit|$(measure $first "$unit" "$options")|$(measure qfuse "$unit" "$options")|$(measure QEMU "$unit" "$options")"
         done < <(workloads | grep -F -- "$only") >> "$work/results"
     done
     table < "$work/results"
@@ -301,7 +337,7 @@ compare() {
 endure() {
     local part before made all=0 parts=10
     qemu-img create -q -f qcow2 "$work/disk.qcow2" "$size"
-    start_qfuse
+    start_qfuse qfuse disk
     describe "$size disk, clusters 64k, nothing allocated at first; 4 KiB requests at random, 70 % reads, depth 32"
     echo
     echo "| requests so far | requests/s | resident MiB | highest MiB |"

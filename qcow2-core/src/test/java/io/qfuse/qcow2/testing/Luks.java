@@ -71,7 +71,7 @@ public record Luks(Path secret) {
     }
 
     /** Fails where the image has a fault. */
-    public void check(Path image) {
-        QemuImg.run("check", "-q", "--object", object(), "--image-opts", options(image, false));
+    public void check(Path image, boolean encryptedBase) {
+        QemuImg.run("check", "-q", "--object", object(), "--image-opts", options(image, encryptedBase));
     }
 }
