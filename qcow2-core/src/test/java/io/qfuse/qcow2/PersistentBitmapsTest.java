@@ -17,6 +17,10 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -290,5 +294,41 @@ final class PersistentBitmapsTest {
         }
         CheckedImage.requireClean(file);
         assertThat(ImageBitmaps.read(file).get(1).flags()).isEqualTo(ImageBitmaps.AUTO);
+    }
+
+    @Test
+    void what_many_threads_write_at_once_is_all_in_the_bitmaps() throws Exception {
+        MemoryHostFile file =
+                image(Bitmap.of("fine", ImageBitmaps.AUTO, 9), Bitmap.of("coarse", ImageBitmaps.AUTO, 14));
+        List<Bitmap> model = ImageBitmaps.read(file);
+        ExecutorService threads = Executors.newFixedThreadPool(4);
+        try (Disk disk = open(file)) {
+            List<Future<?>> writers = new ArrayList<>();
+            for (int thread = 0; thread < 4; thread++) {
+                Random random = new Random(thread);
+                writers.add(threads.submit(() -> {
+                    for (int i = 0; i < 60; i++) {
+                        int length = 1 + random.nextInt(3_000);
+                        long offset = random.nextInt(SIZE - length);
+                        if (i % 4 == 0) {
+                            disk.writeZeroes(offset, length, true);
+                        } else {
+                            disk.write(offset, buffer.address(), length);
+                        }
+                        synchronized (model) {
+                            new Model(model).changed(offset, length);
+                        }
+                    }
+                    return null;
+                }));
+            }
+            for (Future<?> writer : writers) {
+                writer.get(60, TimeUnit.SECONDS);
+            }
+        } finally {
+            threads.shutdown();
+        }
+        CheckedImage.requireClean(file);
+        assertThat(ImageBitmaps.read(file)).isEqualTo(model);
     }
 }

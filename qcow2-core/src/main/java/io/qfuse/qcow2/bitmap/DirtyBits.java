@@ -33,6 +33,9 @@ final class DirtyBits {
     private static final int CHUNK_BITS = 1 << CHUNK_SHIFT;
     private static final int CHUNK_WORDS = CHUNK_BITS / Long.SIZE;
     private static final int CHUNK_BYTES = CHUNK_BITS / Byte.SIZE;
+    /** What a chunk takes without its bits: its place here and, while it is saved, the entries of its clusters in two tables. */
+    private static final int PLACE_BYTES = Long.BYTES + 2 * CHUNK_BYTES / 512 * Long.BYTES;
+
     private static final VarHandle WORD = MethodHandles.arrayElementVarHandle(long[].class);
 
     /** Stands for every chunk that was set as a whole; nobody writes to it, since no bit in it needs to be set. */
@@ -74,11 +77,11 @@ final class DirtyBits {
 
     /** So many clear bits, or null where there is no memory for them. */
     static @Nullable DirtyBits create(BitmapMemory memory, long bits) {
-        return memory.take(tableBytes(bits)) ? new DirtyBits(memory, new Chunks(bits)) : null;
+        return memory.take(placeBytes(bits)) ? new DirtyBits(memory, new Chunks(bits)) : null;
     }
 
-    private static long tableBytes(long bits) {
-        return (long) Long.BYTES * Chunks.length(bits);
+    private static long placeBytes(long bits) {
+        return (long) PLACE_BYTES * Chunks.length(bits);
     }
 
     /**
@@ -236,7 +239,7 @@ final class DirtyBits {
         for (int i = first; i < in.length(); i++) {
             giveBack(in.get(i));
         }
-        memory.give(tableBytes(in.bits));
+        memory.give(placeBytes(in.bits));
     }
 
     /**
@@ -249,7 +252,7 @@ final class DirtyBits {
         if (old == null || old.bits == bits) {
             return true;
         }
-        if (!memory.take(tableBytes(bits))) {
+        if (!memory.take(placeBytes(bits))) {
             return !lose();
         }
         Chunks next = new Chunks(bits);

@@ -1,0 +1,82 @@
+package io.qfuse.qcow2.testing;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.BitSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/** Reads persistent bitmaps by qemu-nbd and qemu-img, for tests tagged {@code system}. */
+public final class QemuBitmaps {
+
+    private static final Pattern ENTRY =
+            Pattern.compile("\"start\": (\\d+), \"length\": (\\d+), .*?\"data\": (true|false)");
+
+    private QemuBitmaps() {}
+
+    /**
+     * The dirty granules of a bitmap that is consistent.
+     *
+     * @param name its name, in ASCII
+     * @param directory where a socket may be made
+     */
+    public static BitSet read(Path image, String name, int granularityBits, Path directory) throws IOException {
+        Path socket = Files.createTempFile(directory, "nbd", "");
+        Files.delete(socket);
+        Path pid = socket.resolveSibling(socket.getFileName() + ".pid");
+        String[] server = {"qemu-nbd", "--fork", "-r", "-f", "qcow2", "--pid-file=" + pid, "-B", name, "-k"};
+        run(Stream.concat(Stream.of(server), Stream.of(socket.toString(), image.toString()))
+                .toArray(String[]::new));
+        long process = Long.parseLong(Files.readString(pid).trim());
+        String map = run(
+                "qemu-img",
+                "map",
+                "--output=json",
+                "--image-opts",
+                "driver=nbd,server.type=unix,server.path=" + socket + ",x-dirty-bitmap=qemu:dirty-bitmap:" + name);
+        awaitEnd(process); // it ends by itself when its one client leaves, and has the image locked until then
+        BitSet dirty = new BitSet();
+        Matcher matcher = ENTRY.matcher(map);
+        while (matcher.find()) {
+            if (matcher.group(3).equals("false")) {
+                long start = Long.parseLong(matcher.group(1));
+                long end = start + Long.parseLong(matcher.group(2));
+                dirty.set((int) (start >> granularityBits), (int) ((end - 1) >> granularityBits) + 1);
+            }
+        }
+        return dirty;
+    }
+
+    private static void awaitEnd(long process) {
+        try {
+            Optional<ProcessHandle> server = ProcessHandle.of(process);
+            if (server.isPresent()) {
+                server.get().onExit().get(60, TimeUnit.SECONDS);
+            }
+        } catch (InterruptedException | ExecutionException | TimeoutException e) {
+            throw new AssertionError("qemu-nbd does not end", e);
+        }
+    }
+
+    private static String run(String... words) throws IOException {
+        Process process = new ProcessBuilder(words).redirectErrorStream(true).start();
+        process.getOutputStream().close();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        try {
+            if (process.waitFor() != 0) {
+                throw new AssertionError(List.of(words) + ": " + output);
+            }
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
+        return output;
+    }
+}
