@@ -18,13 +18,17 @@ import io.qfuse.qcow2.format.Features;
 import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.format.Header;
 import io.qfuse.qcow2.guard.Health;
+import io.qfuse.qcow2.guard.MetadataClusters;
+import io.qfuse.qcow2.guard.MetadataScan;
 import io.qfuse.qcow2.io.BarrierFile;
 import io.qfuse.qcow2.io.BufferPool;
 import io.qfuse.qcow2.io.HostFile;
 import io.qfuse.qcow2.map.ClusterMap;
 import io.qfuse.qcow2.map.RangeLock;
+import io.qfuse.qcow2.snapshot.SnapshotTable;
 import io.qfuse.qcow2.store.DataClusters;
 import io.qfuse.qcow2.store.ExternalClusters;
+import io.qfuse.qcow2.store.GuardedData;
 import io.qfuse.qcow2.store.GuestData;
 import io.qfuse.qcow2.store.OwnClusters;
 import io.qfuse.qcow2.store.PlainData;
@@ -50,6 +54,7 @@ final class Qcow2Image implements Disk {
     private final HostFile file;
     private final GuestData data;
     private final Health health;
+    private final MetadataClusters metadata;
     private final Tables tables;
     private final ClusterAllocator allocator;
     private final DataClusters clusters;
@@ -81,16 +86,19 @@ final class Qcow2Image implements Disk {
         this.backing = backing;
         this.geometry = header.geometry();
         HostFile guestFile = files.data() == null ? file : new BarrierFile(files.data());
-        this.data = Encryption.over(new PlainData(guestFile), file, header, options.passphrase());
         this.health = new Health(file, header, options.writable());
-        this.tables = new Tables(file, geometry, caches.metadata(), health);
-        this.allocator = new ClusterAllocator(file, tables, geometry, header, health);
+        this.metadata = findMetadata(header);
+        GuestData plain = new PlainData(guestFile);
+        GuestData stored = header.hasExternalData() ? plain : new GuardedData(plain, metadata);
+        this.data = Encryption.over(stored, file, header, options.passphrase());
+        this.tables = new Tables(file, geometry, caches.metadata(), health, metadata);
+        this.allocator = new ClusterAllocator(file, tables, header, health, metadata);
         this.clusters = header.hasExternalData()
                 ? new ExternalClusters(guestFile, geometry, header.hasRawExternalData())
                 : new OwnClusters(allocator);
         health.keep(header.hasRawExternalData() ? Features.RAW_EXTERNAL_DATA : 0);
-        ClusterMap map = new ClusterMap(file, tables, geometry, allocator, health, header);
-        this.checkpoint = new Checkpoint(file, data, tables, allocator, map, health, header);
+        ClusterMap map = new ClusterMap(file, tables, allocator, health, metadata, header);
+        this.checkpoint = new Checkpoint(file, data, tables, allocator, map, health, metadata, header);
         this.bitmaps = new DirtyBitmaps(file, header, allocator, checkpoint, health);
         this.decompressors = DecompressorPool.of(header.compressionType());
         CompressedClusters compressed = new CompressedClusters(file, geometry, decompressors, caches.decompressed());
@@ -113,6 +121,14 @@ final class Qcow2Image implements Disk {
         this.mostDirty = Math.min(MOST_DIRTY, options.cacheBytes() / DIRTY_SHARE);
     }
 
+    private MetadataClusters findMetadata(Header header) throws IOException {
+        if (!health.opensWritable()) {
+            return MetadataScan.none(header, health);
+        }
+        SnapshotTable snapshots = SnapshotTable.read(file, header);
+        return MetadataScan.read(file, header, health, snapshots.snapshots(), snapshots.length());
+    }
+
     /**
      * What the images of one chain share.
      *
@@ -125,6 +141,11 @@ final class Qcow2Image implements Disk {
             return new ChainCaches(
                     new CacheBudget(options.cacheBytes()), new ClusterCache(options.cacheBytes() / DECOMPRESSED_SHARE));
         }
+    }
+
+    /** Where the metadata of an image that is open for writing lie. */
+    MetadataClusters metadata() {
+        return metadata;
     }
 
     @Override

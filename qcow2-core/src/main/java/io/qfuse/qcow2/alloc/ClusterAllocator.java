@@ -6,6 +6,8 @@ import io.qfuse.qcow2.Qcow2Exception.Kind;
 import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.format.Header;
 import io.qfuse.qcow2.guard.Health;
+import io.qfuse.qcow2.guard.MetadataClusters;
+import io.qfuse.qcow2.guard.MetadataRole;
 import io.qfuse.qcow2.io.HostFile;
 import io.qfuse.qcow2.table.Rank;
 import io.qfuse.qcow2.table.Tables;
@@ -27,6 +29,11 @@ import java.util.concurrent.locks.ReentrantLock;
  * checkpoint calls when no durable table names them any more. Only a run that was never linked may go back at once
  * ({@link #abandon}).
  *
+ * <h2>Tables</h2>
+ *
+ * Clusters for tables are claimed with their role while the lock is held, and what is claimed is never given out, whatever
+ * its refcount says ({@link MetadataClusters}). A cluster whose count falls to 0 is no metadata any more.
+ *
  * <h2>Why one plain lock</h2>
  *
  * A count shares its byte with its neighbours, blocks describe themselves, and growth moves the table: finer locks would
@@ -44,26 +51,21 @@ public final class ClusterAllocator {
     /** Protects all fields below it, every refcount slice and every refcount table slice. */
     private final ReentrantLock lock = new ReentrantLock();
 
-    private final MetadataRegions regions;
+    private final MetadataClusters metadata;
     private final Refcounts refcounts;
     private final PendingFrees pending;
 
     /** No cluster below this one is free. */
     private long hint;
 
-    /** The file has never held a byte at or behind this cluster. */
-    private long neverWritten;
-
     /** An allocator over the refcounts that the header names. */
-    public ClusterAllocator(HostFile file, Tables tables, Geometry geometry, Header header, Health health)
-            throws IOException {
+    public ClusterAllocator(HostFile file, Tables tables, Header header, Health health, MetadataClusters metadata) {
         this.file = file;
         this.tables = tables;
-        this.geometry = geometry;
-        this.regions = new MetadataRegions(geometry, health, header);
-        this.refcounts = new Refcounts(file, tables, geometry, header, health, regions);
+        this.geometry = header.geometry();
+        this.metadata = metadata;
+        this.refcounts = new Refcounts(file, tables, header, health, metadata);
         this.pending = new PendingFrees(geometry.clusterBits());
-        this.neverWritten = geometry.clustersFor(file.size());
     }
 
     /** Allocates between one cluster and {@code most} adjacent ones, each with refcount 1. */
@@ -72,7 +74,7 @@ public final class ClusterAllocator {
         try {
             for (; ; ) {
                 long first = refcounts.findFree(hint);
-                if (!cover(first, -1)) {
+                if (!refcounts.cover(first, -1, pending)) {
                     hint = first;
                     int count = 1;
                     while (count < most && refcounts.isCovered(first + count) && refcounts.get(first + count) == 0) {
@@ -86,7 +88,19 @@ public final class ClusterAllocator {
         }
     }
 
-    /** Allocates exactly {@code count} adjacent clusters, each with refcount 1: for tables. */
+    /** Allocates exactly {@code count} adjacent clusters, each with refcount 1, for a table whose clusters have a role. */
+    public HostRun allocateTable(MetadataRole role, int count) throws IOException {
+        lock.lock();
+        try {
+            HostRun run = allocateAdjacent(count);
+            metadata.claim(role, geometry.clusterIndex(run.offset()), count);
+            return run;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Allocates exactly {@code count} adjacent clusters, each with refcount 1. */
     public HostRun allocateAdjacent(int count) throws IOException {
         lock.lock();
         try {
@@ -98,7 +112,7 @@ public final class ClusterAllocator {
                     first = next;
                     found = 0;
                 }
-                if (cover(next, found > 0 ? first : -1)) {
+                if (refcounts.cover(next, found > 0 ? first : -1, pending)) {
                     // The new block took the first of the clusters found so far, or the one that it was made for.
                     first = refcounts.findFree(first);
                     found = 0;
@@ -112,36 +126,18 @@ public final class ClusterAllocator {
         }
     }
 
-    private boolean cover(long cluster, long room) throws IOException {
-        boolean grew = refcounts.cover(cluster, room, pending);
-        if (grew) {
-            neverWritten = Math.max(neverWritten, geometry.clustersFor(file.size()));
-        }
-        return grew;
-    }
-
     private HostRun take(long first, int count) throws IOException {
         if (first + count > geometry.clusterIndex(MAX_OFFSET)) {
             throw new Qcow2Exception(Kind.NO_SPACE, file.path(), "host offsets are at their limit of 2^56");
         }
-        regions.requireUnused(first, count);
+        metadata.requireFree(first, count);
         refcounts.take(first, count);
-        boolean fresh = first >= neverWritten;
-        neverWritten = Math.max(neverWritten, first + count);
+        boolean fresh = first >= metadata.end();
+        metadata.raiseEnd(first + count);
         if (first == hint) {
             hint = first + count;
         }
         return new HostRun(geometry.clusterOffset(first), count, fresh);
-    }
-
-    /** Tells where the L1 table lies from now on. */
-    public void moveL1(long offset, int entries) {
-        lock.lock();
-        try {
-            regions.moveL1(offset, entries);
-        } finally {
-            lock.unlock();
-        }
     }
 
     /** Takes back clusters that no table has ever named. */
@@ -162,6 +158,11 @@ public final class ClusterAllocator {
         } finally {
             lock.unlock();
         }
+    }
+
+    /** Lets clusters that an L2 entry names be given up; asked before the entry changes. */
+    public void requireDataFreed(long offset, long clusters) throws IOException {
+        metadata.requireDataFreed(offset, clusters);
     }
 
     /** Gives up one reference to each of some clusters; the caller has removed it from every table in memory. */
@@ -231,6 +232,7 @@ public final class ClusterAllocator {
 
     private void punch(long first, long end) throws IOException {
         if (first < end) {
+            metadata.requireFree(first, end - first);
             file.punchHole(geometry.clusterOffset(first), geometry.clusterOffset(end - first));
         }
     }

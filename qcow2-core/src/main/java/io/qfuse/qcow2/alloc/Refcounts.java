@@ -9,6 +9,8 @@ import io.qfuse.qcow2.format.Limits;
 import io.qfuse.qcow2.format.RefcountTableEntry;
 import io.qfuse.qcow2.format.RefcountWidth;
 import io.qfuse.qcow2.guard.Health;
+import io.qfuse.qcow2.guard.MetadataClusters;
+import io.qfuse.qcow2.guard.MetadataRole;
 import io.qfuse.qcow2.io.HostFile;
 import io.qfuse.qcow2.table.Rank;
 import io.qfuse.qcow2.table.Tables;
@@ -21,6 +23,7 @@ import java.io.IOException;
  *   <li>A block's own clusters are counted before the table names it; a table's before the header does.
  *   <li>A count never wraps: what would not fit is refused.
  *   <li>A table that moves gives its old clusters to the pending frees.
+ *   <li>What becomes a block or a table is claimed as such before it is written; what nobody counts is metadata no more.
  * </ol>
  *
  * <p>Not thread-safe; the allocator's lock guards it.
@@ -36,18 +39,18 @@ final class Refcounts {
     private final Tables tables;
     private final Geometry geometry;
     private final Health health;
-    private final MetadataRegions regions;
+    private final MetadataClusters metadata;
     private final RefcountWidth width;
     private final long maxCount;
 
     private RefcountTableLocation location;
 
-    Refcounts(HostFile file, Tables tables, Geometry geometry, Header header, Health health, MetadataRegions regions) {
+    Refcounts(HostFile file, Tables tables, Header header, Health health, MetadataClusters metadata) {
         this.file = file;
         this.tables = tables;
-        this.geometry = geometry;
+        this.geometry = header.geometry();
         this.health = health;
-        this.regions = regions;
+        this.metadata = metadata;
         this.width = new RefcountWidth(geometry.refcountOrder());
         this.maxCount = width.extract(-1L, 0);
         this.location = new RefcountTableLocation(header.refcountTableOffset(), header.refcountTableClusters());
@@ -90,16 +93,17 @@ final class Refcounts {
     /** Raises the counts of adjacent covered clusters from 0 to 1. */
     void take(long cluster, long count) throws IOException {
         for (long c = cluster; c < cluster + count; c++) {
-            if (blockOf(c) == geometry.clusterOffset(c)) {
-                throw health.corrupt("refcount block 0x" + Long.toHexString(blockOf(c)) + " counts itself as free");
-            }
             change(c, 1);
         }
     }
 
     /** Lowers one cluster's count by one and returns what is left. */
     long drop(long cluster) throws IOException {
-        return change(cluster, -1);
+        long left = change(cluster, -1);
+        if (left == 0) {
+            metadata.forget(cluster, 1);
+        }
+        return left;
     }
 
     /**
@@ -117,8 +121,10 @@ final class Refcounts {
             return true;
         }
         if (room >= 0) {
+            metadata.requireFree(room, 1);
             take(room, 1);
             try {
+                metadata.claim(MetadataRole.REFCOUNT_BLOCK, room, 1);
                 clearBlock(room);
                 link(index, room);
             } catch (IOException e) {
@@ -127,10 +133,15 @@ final class Refcounts {
             }
         } else {
             // Nobody refers to a cluster of this range: this one holds the block and counts itself.
-            regions.requireUnused(cluster, 1);
-            clearBlock(cluster);
-            setCount(geometry.clusterOffset(cluster), cluster, 1);
-            link(index, cluster);
+            metadata.claim(MetadataRole.REFCOUNT_BLOCK, cluster, 1);
+            try {
+                clearBlock(cluster);
+                setCount(geometry.clusterOffset(cluster), cluster, 1);
+                link(index, cluster);
+            } catch (IOException e) {
+                metadata.forget(cluster, 1);
+                throw e;
+            }
         }
         return true;
     }
@@ -158,9 +169,25 @@ final class Refcounts {
         if (tableClusters * geometry.clusterSize() > MAX_TABLE_BYTES) {
             throw new Qcow2Exception(Kind.NO_SPACE, file.path(), "refcount table at its limit of 8 MiB");
         }
+        long oldBytes = geometry.clusterOffset(location.clusters());
+        metadata.requireAlone(MetadataRole.REFCOUNT_TABLE, location.offset(), oldBytes);
+        metadata.claim(MetadataRole.REFCOUNT_BLOCK, first, blocks);
+        metadata.claim(MetadataRole.REFCOUNT_TABLE, first + blocks, tableClusters);
+        try {
+            fill(first, blocks, tableClusters);
+        } catch (IOException e) {
+            metadata.forget(first, blocks + tableClusters);
+            throw e;
+        }
+        tables.drop(location.offset(), oldBytes);
+        frees.add(location.offset(), location.clusters(), false);
+        location = new RefcountTableLocation(geometry.clusterOffset(first + blocks), Math.toIntExact(tableClusters));
+    }
+
+    /** Writes new blocks that count themselves and the new table behind them, which names them and all older ones. */
+    private void fill(long first, long blocks, long tableClusters) throws IOException {
         long firstIndex = geometry.refcountTableIndex(first);
         long newTable = geometry.clusterOffset(first + blocks);
-        regions.requireUnused(first, blocks + tableClusters);
         tables.clear(geometry.clusterOffset(first), (blocks + tableClusters) * geometry.clusterSize());
         for (long c = first; c < first + blocks + tableClusters; c++) {
             long block = geometry.clusterOffset(first + geometry.refcountTableIndex(c) - firstIndex);
@@ -176,10 +203,6 @@ final class Refcounts {
             long entry = geometry.clusterOffset(first + b);
             tables.set(newTable + (firstIndex + b) * Tables.ENTRY, entry, Rank.REFCOUNT_TABLE);
         }
-        tables.drop(location.offset(), (long) location.clusters() * geometry.clusterSize());
-        frees.add(location.offset(), location.clusters(), false);
-        location = new RefcountTableLocation(newTable, Math.toIntExact(tableClusters));
-        regions.moveRefcountTable(location);
     }
 
     private void clearBlock(long cluster) throws IOException {

@@ -7,6 +7,7 @@ import io.qfuse.qcow2.alloc.RefcountTableLocation;
 import io.qfuse.qcow2.format.Header;
 import io.qfuse.qcow2.guard.HeaderPatch;
 import io.qfuse.qcow2.guard.Health;
+import io.qfuse.qcow2.guard.MetadataClusters;
 import io.qfuse.qcow2.io.HostFile;
 import io.qfuse.qcow2.map.ClusterMap;
 import io.qfuse.qcow2.map.L1Location;
@@ -77,6 +78,7 @@ public final class Checkpoint {
             ClusterAllocator allocator,
             ClusterMap map,
             Health health,
+            MetadataClusters metadata,
             Header header) {
         this.file = file;
         this.data = data;
@@ -84,8 +86,8 @@ public final class Checkpoint {
         this.allocator = allocator;
         this.map = map;
         this.health = health;
-        this.slices = new SliceWriter(file);
-        this.header = new HeaderPatch(file);
+        this.slices = new SliceWriter(file, metadata);
+        this.header = new HeaderPatch(file, metadata);
         this.durableL1 = new L1Location(header.l1Offset(), header.l1Size());
         this.durableRefcountTable =
                 new RefcountTableLocation(header.refcountTableOffset(), header.refcountTableClusters());
@@ -115,7 +117,7 @@ public final class Checkpoint {
             List<CapturedSlice> l2 = tables.capture(Rank.L2);
             ClusterAllocator.Captured refcounts = allocator.capture();
             writeRefcounts(refcounts);
-            writeRank(l2);
+            writeRank(Rank.L2, l2);
             writeL1(l1);
             barrier();
             durable = true;
@@ -132,8 +134,8 @@ public final class Checkpoint {
     }
 
     private void writeRefcounts(ClusterAllocator.Captured refcounts) throws IOException {
-        slices.write(refcounts.blocks());
-        writeRank(refcounts.table());
+        slices.write(Rank.REFCOUNT_BLOCK, refcounts.blocks());
+        writeRank(Rank.REFCOUNT_TABLE, refcounts.table());
         if (!refcounts.location().equals(durableRefcountTable)) {
             barrier();
             header.refcountTable(
@@ -144,7 +146,7 @@ public final class Checkpoint {
     }
 
     private void writeL1(ClusterMap.Captured l1) throws IOException {
-        writeRank(l1.slices());
+        writeRank(Rank.L1, l1.slices());
         if (!l1.location().equals(durableL1)) {
             barrier();
             header.l1(l1.location().entries(), l1.location().offset());
@@ -154,11 +156,16 @@ public final class Checkpoint {
     }
 
     /** Writes a rank behind a barrier, so that all it names is durable. */
-    private void writeRank(List<CapturedSlice> rank) throws IOException {
-        if (!rank.isEmpty()) {
+    private void writeRank(Rank rank, List<CapturedSlice> captured) throws IOException {
+        if (!captured.isEmpty()) {
             barrier();
-            slices.write(rank);
+            slices.write(rank, captured);
         }
+    }
+
+    /** Changes single fields of the header; the caller orders the changes by barriers. */
+    public HeaderPatch header() {
+        return header;
     }
 
     /**

@@ -126,7 +126,7 @@ public final class Resizer {
     }
 
     private void store(long from, long to) throws IOException {
-        HeaderPatch patch = new HeaderPatch(image.file());
+        HeaderPatch patch = checkpoint.header();
         try {
             patch.u64(HeaderField.SIZE, to);
         } catch (IOException e) {

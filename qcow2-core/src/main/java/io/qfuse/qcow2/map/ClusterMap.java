@@ -10,6 +10,8 @@ import io.qfuse.qcow2.format.L1Entry;
 import io.qfuse.qcow2.format.L2Entry;
 import io.qfuse.qcow2.format.Subclusters;
 import io.qfuse.qcow2.guard.Health;
+import io.qfuse.qcow2.guard.MetadataClusters;
+import io.qfuse.qcow2.guard.MetadataRole;
 import io.qfuse.qcow2.io.HostFile;
 import io.qfuse.qcow2.map.Mapping.Kind;
 import io.qfuse.qcow2.table.Rank;
@@ -38,6 +40,7 @@ public final class ClusterMap {
     private final EntryLayout layout;
     private final ClusterAllocator allocator;
     private final Health health;
+    private final MetadataClusters metadata;
 
     /** Protects changes of L1 entries and of {@link #l1}; readers need neither. */
     private final ReentrantLock l1Lock = new ReentrantLock();
@@ -46,13 +49,19 @@ public final class ClusterMap {
 
     /** The map that the header names. */
     public ClusterMap(
-            HostFile file, Tables tables, Geometry geometry, ClusterAllocator allocator, Health health, Header header) {
+            HostFile file,
+            Tables tables,
+            ClusterAllocator allocator,
+            Health health,
+            MetadataClusters metadata,
+            Header header) {
         this.file = file;
         this.tables = tables;
-        this.geometry = geometry;
+        this.geometry = header.geometry();
         this.layout = new EntryLayout(geometry, header.hasExternalData());
         this.allocator = allocator;
         this.health = health;
+        this.metadata = metadata;
         this.l1 = new L1Location(header.l1Offset(), header.l1Size());
     }
 
@@ -257,7 +266,10 @@ public final class ClusterMap {
         if (index >= l1.entries()) {
             throw health.corrupt("L1 table has no entry for guest offset 0x" + Long.toHexString(guest));
         }
-        HostRun run = allocator.allocate(1);
+        if (old != 0) {
+            metadata.requireAlone(MetadataRole.L2, old, geometry.clusterSize());
+        }
+        HostRun run = allocator.allocateTable(MetadataRole.L2, 1);
         try {
             tables.clear(run.offset(), geometry.clusterSize());
             if (old != 0) {
@@ -286,7 +298,11 @@ public final class ClusterMap {
                 return;
             }
             long bytes = (long) needed * Tables.ENTRY;
-            HostRun run = allocator.allocateAdjacent(Math.toIntExact(geometry.clustersFor(bytes)));
+            long oldClusters = geometry.clustersFor((long) old.entries() * Tables.ENTRY);
+            if (oldClusters > 0) {
+                metadata.requireAlone(MetadataRole.L1, old.offset(), geometry.clusterOffset(oldClusters));
+            }
+            HostRun run = allocator.allocateTable(MetadataRole.L1, Math.toIntExact(geometry.clustersFor(bytes)));
             try {
                 tables.clear(run.offset(), geometry.clusterOffset(run.clusters()));
                 for (int i = 0; i < old.entries(); i++) {
@@ -301,8 +317,6 @@ public final class ClusterMap {
                 throw e;
             }
             l1 = new L1Location(run.offset(), needed);
-            allocator.moveL1(run.offset(), needed);
-            long oldClusters = geometry.clustersFor((long) old.entries() * Tables.ENTRY);
             if (oldClusters > 0) {
                 tables.drop(old.offset(), geometry.clusterOffset(oldClusters));
                 allocator.free(old.offset(), oldClusters, false);

@@ -17,6 +17,9 @@ public interface DataClusters {
     /** Takes back clusters that no entry has ever named. */
     void abandon(HostRun run) throws IOException;
 
+    /** Refuses to take host clusters back that hold no guest bytes; asked before their entries change. */
+    void requireFreeable(long host, long clusters) throws IOException;
+
     /**
      * Takes back host clusters whose entries have just been changed in memory.
      *

@@ -49,6 +49,9 @@ public final class ExternalClusters implements DataClusters {
     public void abandon(HostRun run) {}
 
     @Override
+    public void requireFreeable(long host, long clusters) {}
+
+    @Override
     public void free(long host, long clusters, boolean punch) {}
 
     @Override

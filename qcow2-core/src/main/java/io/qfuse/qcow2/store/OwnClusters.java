@@ -25,6 +25,11 @@ public final class OwnClusters implements DataClusters {
     }
 
     @Override
+    public void requireFreeable(long host, long clusters) throws IOException {
+        allocator.requireDataFreed(host, clusters);
+    }
+
+    @Override
     public void free(long host, long clusters, boolean punch) {
         allocator.free(host, clusters, punch);
     }

@@ -8,6 +8,7 @@ import io.qfuse.cache.SliceConflictException;
 import io.qfuse.qcow2.Qcow2Exception;
 import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.guard.Health;
+import io.qfuse.qcow2.guard.MetadataClusters;
 import io.qfuse.qcow2.io.HostFile;
 import java.io.IOException;
 import java.util.List;
@@ -25,13 +26,15 @@ public final class Tables {
 
     private final HostFile file;
     private final Health health;
+    private final MetadataClusters metadata;
     private final int sliceSize;
     private final SliceCache cache;
 
     /** The tables of one file. */
-    public Tables(HostFile file, Geometry geometry, CacheBudget budget, Health health) {
+    public Tables(HostFile file, Geometry geometry, CacheBudget budget, Health health, MetadataClusters metadata) {
         this.file = file;
         this.health = health;
+        this.metadata = metadata;
         this.sliceSize = geometry.sliceSize();
         this.cache = new SliceCache(budget, file::read, sliceSize);
     }
@@ -46,8 +49,12 @@ public final class Tables {
         return cache.get(at & -sliceSize);
     }
 
-    /** The slice that holds a host offset, for changing; must be {@linkplain #unpin unpinned}. */
+    /**
+     * The slice that holds a host offset, for changing; must be {@linkplain #unpin unpinned}. Refused where anything but a
+     * table of this rank lies: a change that could not be written later is not made.
+     */
     public Slice pin(long at, Rank rank) throws IOException {
+        metadata.requireAlone(rank.role(), at & -sliceSize, sliceSize);
         try {
             return cache.pin(at & -sliceSize, rank.number());
         } catch (SliceConflictException e) {

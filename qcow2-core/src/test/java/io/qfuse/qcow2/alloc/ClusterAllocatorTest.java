@@ -10,6 +10,8 @@ import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.format.Header;
 import io.qfuse.qcow2.guard.HeaderPatch;
 import io.qfuse.qcow2.guard.Health;
+import io.qfuse.qcow2.guard.MetadataClusters;
+import io.qfuse.qcow2.guard.MetadataScan;
 import io.qfuse.qcow2.io.HeaderReader;
 import io.qfuse.qcow2.table.Tables;
 import io.qfuse.qcow2.testing.ImageKind;
@@ -37,6 +39,7 @@ final class ClusterAllocatorTest {
         private final MemoryHostFile image;
         private final RecordingFile file;
         private final Geometry geometry;
+        private final MetadataClusters metadata;
         private final ClusterAllocator allocator;
 
         Fixture(int clusterBits, int refcountOrder) throws IOException {
@@ -49,8 +52,9 @@ final class ClusterAllocatorTest {
             Header header = HeaderReader.read(file);
             this.geometry = header.geometry();
             Health health = new Health(file, header, true);
-            Tables tables = new Tables(file, geometry, new CacheBudget(64 << 10), health);
-            this.allocator = new ClusterAllocator(file, tables, geometry, header, health);
+            this.metadata = MetadataScan.read(file, header, health, List.of(), 0);
+            Tables tables = new Tables(file, geometry, new CacheBudget(64 << 10), health, metadata);
+            this.allocator = new ClusterAllocator(file, tables, header, health, metadata);
         }
 
         /** The clusters of a run, which nobody was given before. */
@@ -71,7 +75,7 @@ final class ClusterAllocatorTest {
                     image.write(slice.offset(), slice.bytes(), 0, slice.bytes().length);
                 }
             }
-            new HeaderPatch(image)
+            new HeaderPatch(image, metadata)
                     .refcountTable(
                             captured.location().offset(), captured.location().clusters());
             return new ImageTally(image);
