@@ -5,6 +5,9 @@
 #   qfuse  a fully allocated qcow2 image of the same size
 #   QEMU   a copy of that image through qemu-storage-daemon --export type=fuse, where it is installed
 #
+# Workloads of zlib and zstd read images that qemu-img has compressed, of contents like a disk's: programs, text, noise and
+# nothing. Their limit is the plain file all the same.
+#
 # The servers take turns in every round, so that a slow moment of the machine meets all of them; what is printed are
 # medians over the rounds (and the lowest and the highest), and medians of the ratios of each round.
 set -euo pipefail
@@ -18,7 +21,7 @@ usage: ./bench.sh [options]                 compare the servers (about 4 minutes
   --rounds N        measurements of each kind (default 3)
   --size SIZE       of the disk (default 1G; with --endurance 8G)
   --requests N      with --endurance: how many (default 20000000, an hour of 5500 a second)
-  --dir DIR         where the images lie; there must be room for three of that size (default /dev/shm)
+  --dir DIR         where the images lie; there must be room for six of that size (default /dev/shm)
   --encrypted       a LUKS image (AES-256-XTS) instead, beside the same one unencrypted, both served by qfuse, and QEMU
   --only WORDS      only the workloads whose names contain these words, such as "read, depth"
   --transport NAME  that qfuse uses (default kernel)
@@ -40,7 +43,32 @@ workloads() {
 4 KiB random write, depth 32|IOPS|--rw=randwrite --bs=4k --iodepth=32
 1 MiB sequential read|MB/s|--rw=read --bs=1M --iodepth=4
 1 MiB sequential write|MB/s|--rw=write --bs=1M --iodepth=4
+compressed by zlib, 1 MiB sequential read, depth 1|MB/s|--rw=read --bs=1M --iodepth=1
+compressed by zlib, 1 MiB sequential read, depth 4|MB/s|--rw=read --bs=1M --iodepth=4
+compressed by zlib, 4 KiB random read, depth 32|IOPS|--rw=randread --bs=4k --iodepth=32
+compressed by zstd, 1 MiB sequential read, depth 1|MB/s|--rw=read --bs=1M --iodepth=1
+compressed by zstd, 1 MiB sequential read, depth 4|MB/s|--rw=read --bs=1M --iodepth=4
+compressed by zstd, 4 KiB random read, depth 32|IOPS|--rw=randread --bs=4k --iodepth=32
 END
+}
+
+# The workloads that are asked for: compressed images are not encrypted.
+chosen() {
+    workloads | grep -F -- "$only" | if $encrypted; then grep -v '^compressed'; else cat; fi
+}
+
+# The compressions that the workloads are about.
+kinds() {
+    local name
+    chosen | while IFS='|' read -r name _; do compression "$name"; done
+}
+
+# The compression that the workload $1 is about, if any.
+compression() {
+    case $1 in
+        "compressed by zlib"*) echo zlib ;;
+        "compressed by zstd"*) echo zstd ;;
+    esac
 }
 
 cd "$(dirname "$(readlink -f "$0")")"
@@ -86,7 +114,7 @@ if [[ -z $size ]]; then
     if $endurance; then size=8G; fi
 fi
 [[ $seconds$rounds$requests =~ ^[0-9]+$ ]] || fail "--time, --rounds and --requests are whole numbers"
-workloads | grep -qF -- "$only" || fail "--only $only: no workload has that in its name"
+chosen > /dev/null || fail "--only $only: no workload has that in its name"
 [[ $(id -u) == 0 ]] || fail "has to run as root: the limit server mounts by itself"
 for tool in fio gcc qemu-img fusermount3 awk; do
     command -v "$tool" > /dev/null || fail "$tool is not installed"
@@ -97,20 +125,21 @@ done
 work=$(mktemp -d "$dir/qfuse-bench.XXXXXX")
 secret=(--object "secret,id=s,file=$work/secret")
 declare -A server=() target=()
+compressed=() # the compressions that are measured
 
 # Whatever has happened: nothing stays mounted, running or on disk.
 clean_up() {
     local name at
     trap '' INT TERM HUP
-    for name in "${!server[@]}"; do
-        at=$work/$name
-        [[ $name == QEMU ]] && at=$work/QEMU.raw
+    for at in "$work/limit" "$work/plain" "$work/qfuse" "$work/QEMU.raw" "$work/QEMU-zlib.raw" "$work/QEMU-zstd.raw"; do
         # Busy for a moment after its reader was killed; at last it is only taken out of the tree.
         for _ in 1 2 3 4 5 6 7 8 9 10; do
             mounted "$at" || break
             umount "$at" 2> /dev/null || sleep 0.2
         done
         if mounted "$at"; then umount -l "$at" || true; fi
+    done
+    for name in "${!server[@]}"; do
         if [[ $name == QEMU ]]; then kill "${server[$name]}" 2> /dev/null || true; fi
         wait "${server[$name]}" 2> /dev/null || true
     done
@@ -151,8 +180,10 @@ start_qfuse() {
     local name=$1 image=$2
     shift 2
     ./qfuse --version > /dev/null # builds it first, where that is to do
+    local each images=("$work/$image.qcow2")
+    for each in "${compressed[@]}"; do images+=("$work/disk-$each.qcow2"); done
     mkdir "$work/$name"
-    ./qfuse mount --foreground --transport="$transport" "$@" "$work/$image.qcow2" "$work/$name" > "$work/$name.log" 2>&1 &
+    ./qfuse mount --foreground --transport="$transport" "$@" "${images[@]}" "$work/$name" > "$work/$name.log" 2>&1 &
     await "$name" "$work/$name/$image.raw" "$work/$name" $!
 }
 
@@ -174,16 +205,20 @@ start_qemu() {
         echo "bench.sh: qemu-storage-daemon is not installed; going on without it" >&2
         return
     fi
-    touch "$work/QEMU.raw"
-    local qemu_options=(--blockdev driver=qcow2,node-name=disk,file=file)
+    local name at words=() encryption=
     if $encrypted; then
-        qemu_options=("${secret[@]}"
-            --blockdev driver=qcow2,node-name=disk,file=file,encrypt.format=luks,encrypt.key-secret=s)
+        words+=("${secret[@]}")
+        encryption=,encrypt.format=luks,encrypt.key-secret=s
     fi
-    qemu-storage-daemon --blockdev driver=file,node-name=file,filename="$work/copy.qcow2" \
-        "${qemu_options[@]}" \
-        --export type=fuse,id=export,node-name=disk,mountpoint="$work/QEMU.raw",writable=on > "$work/QEMU.log" 2>&1 &
-    await QEMU "$work/QEMU.raw" "$work/QEMU.raw" $!
+    for name in "${compressed[@]/#/-}" ""; do
+        at=$work/QEMU$name.raw
+        touch "$at"
+        words+=(--blockdev "driver=file,node-name=file$name,filename=$work/copy$name.qcow2")
+        words+=(--blockdev "driver=qcow2,node-name=disk$name,file=file$name$encryption")
+        words+=(--export "type=fuse,id=export$name,node-name=disk$name,mountpoint=$at,writable=on")
+    done
+    qemu-storage-daemon "${words[@]}" > "$work/QEMU.log" 2>&1 &
+    await QEMU "$at" "$at" $! # its last mount
 }
 
 # Prints a value in kB from the process status of qfuse as MiB.
@@ -266,15 +301,20 @@ table() {
     }'
 }
 
-# One measurement of the workload with unit $2 and options $3 on the server $1; 0 where that server is missing.
+# One measurement of the workload with unit $2, options $3 and compression $4 on the server $1; 0 where that server is missing.
 measure() {
-    local made iops mb
+    local made iops mb file=${target[$1]:-}
+    case $1$4 in
+        qfuse | QEMU | limit*) ;;
+        qfuse*) file=$work/qfuse/disk-$4.raw ;;
+        QEMU*) file=$work/QEMU-$4.raw ;;
+    esac
     if [[ -z ${target[$1]:-} ]]; then
         echo 0
         return
     fi
     # shellcheck disable=SC2086 # the options are words
-    read -r made iops mb < <(run_fio "${target[$1]}" --time_based --runtime="$seconds" --size="$size" $3)
+    read -r made iops mb < <(run_fio "$file" --time_based --runtime="$seconds" --size="$size" $3)
     [[ -n ${made:-} ]] || fail "no result from fio on $1"
     if [[ $2 == IOPS ]]; then echo "$iops"; else echo "$mb"; fi
 }
@@ -291,6 +331,22 @@ per_request() {
         'BEGIN { printf "- heap allocated for each %s: %.1f bytes (%d requests)\n", kind, (after - before) / n, n }'
 }
 
+# Makes $work/plain-disk.raw with contents like a disk's, and an image of it compressed by each of the words.
+compress() {
+    local name bytes
+    bytes=$(stat -c %s "$work/plain.raw")
+    # tar is cut off where the disk is full, or ends before.
+    { tar -C / -cf - usr 2> /dev/null || true; } | head -c "$bytes" > "$work/plain-disk.raw"
+    truncate -s "$bytes" "$work/plain-disk.raw"
+    head -c $((bytes / 16)) /dev/zero | dd of="$work/plain-disk.raw" bs=64k seek=$((bytes / 4 / 65536)) conv=notrunc status=none
+    head -c $((bytes / 16)) /dev/urandom | dd of="$work/plain-disk.raw" bs=64k seek=$((bytes / 2 / 65536)) conv=notrunc status=none
+    for name in "$@"; do
+        qemu-img convert -c -f raw -O qcow2 -o compression_type="$name" "$work/plain-disk.raw" "$work/disk-$name.qcow2"
+        cp "$work/disk-$name.qcow2" "$work/copy-$name.qcow2"
+    done
+    rm "$work/plain-disk.raw"
+}
+
 compare() {
     local name unit options round kind before made image=disk
     qemu-img create -q -f raw "$work/plain.raw" "$size"
@@ -303,6 +359,8 @@ compare() {
         start_qfuse qfuse secret --passphrase-file "$work/secret"
         image=secret
     else
+        mapfile -t compressed < <(kinds | sort -u)
+        if ((${#compressed[@]})); then compress "${compressed[@]}"; fi
         start_limit
         start_qfuse qfuse disk
     fi
@@ -314,14 +372,20 @@ compare() {
                 --bs=4k --iodepth=32 > /dev/null
         done
     done
+    for name in "${compressed[@]}"; do
+        for kind in qfuse QEMU; do
+            measure $kind MB/s "--rw=read --bs=1M --iodepth=4" "$name" > /dev/null
+        done
+    done
 
     describe "$rounds rounds of $seconds s, $size disk, clusters 64k, all allocated$($encrypted && echo ", LUKS with AES-256-XTS")"
     echo
     for ((round = 1; round <= rounds; round++)); do
         echo "bench.sh: round $round of $rounds" >&2
         while IFS='|' read -r name unit options; do
-            echo "$name|$unit|$(measure $first "$unit" "$options")|$(measure qfuse "$unit" "$options")|$(measure QEMU "$unit" "$options")"
-        done < <(workloads | grep -F -- "$only") >> "$work/results"
+            kind=$(compression "$name")
+            echo "$name|$unit|$(measure $first "$unit" "$options" "$kind")|$(measure qfuse "$unit" "$options" "$kind")|$(measure QEMU "$unit" "$options" "$kind")"
+        done < <(chosen) >> "$work/results"
     done
     table < "$work/results"
     echo

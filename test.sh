@@ -36,6 +36,7 @@ command qemu-io              qemu-utils
 command qemu-storage-daemon  qemu-system-common
 command fusermount3          fuse3
 library libfuse.so.2         libfuse2 libfuse2t64
+library libdeflate.so.0      libdeflate0
 command fdisk                fdisk
 command sfdisk               fdisk
 command losetup              mount

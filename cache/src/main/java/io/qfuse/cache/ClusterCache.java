@@ -3,12 +3,16 @@ package io.qfuse.cache;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import java.io.IOException;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A bounded cache of clusters that are costly to make, such as decompressed ones, shared by any number of files. Two
- * threads that miss the same cluster at once may both make it. Thread-safe.
+ * A bounded cache of clusters that are costly to make, such as decompressed ones, shared by any number of files.
+ * Thread-safe.
  */
 public final class ClusterCache {
+
+    private static final int STRIPES = 256;
 
     /** Makes the cluster of a key. */
     @FunctionalInterface
@@ -22,6 +26,9 @@ public final class ClusterCache {
     private record Key(Object owner, long cluster) {}
 
     private final Cache<Key, byte[]> clusters;
+
+    /** Held while a cluster is made, so that two readers who miss it make it once; innermost, whatever a loader does. */
+    private final Object[] loading = Stream.generate(Object::new).limit(STRIPES).toArray();
 
     /** A cache of at most {@code bytes} bytes of clusters. */
     public ClusterCache(long bytes) {
@@ -41,10 +48,26 @@ public final class ClusterCache {
     public byte[] get(Object owner, long cluster, Loader loader) throws IOException {
         Key key = new Key(owner, cluster);
         byte[] bytes = clusters.getIfPresent(key);
-        if (bytes == null) {
-            bytes = loader.load(cluster);
-            clusters.put(key, bytes);
+        if (bytes != null) {
+            return bytes;
         }
-        return bytes;
+        synchronized (loading[Math.floorMod(key.hashCode(), STRIPES)]) {
+            bytes = clusters.getIfPresent(key);
+            if (bytes == null) {
+                bytes = loader.load(cluster);
+                clusters.put(key, bytes);
+            }
+            return bytes;
+        }
+    }
+
+    /** A cluster that is there already, or null. */
+    public byte @Nullable [] peek(Object owner, long cluster) {
+        return clusters.getIfPresent(new Key(owner, cluster));
+    }
+
+    /** Forgets a cluster: its key may mean other bytes from now on. Nobody may be loading it. */
+    public void drop(Object owner, long cluster) {
+        clusters.invalidate(new Key(owner, cluster));
     }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
@@ -49,6 +50,32 @@ class BenchTest {
     }
 
     @Test
+    void images_that_are_compressed_are_compared() throws Exception {
+        Path images = scratch.directory("images");
+        String out = scratch.shell()
+                .run(
+                        BENCH,
+                        "--dir",
+                        images,
+                        "--size",
+                        "16M",
+                        "--time",
+                        1,
+                        "--rounds",
+                        1,
+                        "--only",
+                        "sequential read, depth 4")
+                .ok()
+                .out();
+        for (String compression : List.of("zlib", "zstd")) {
+            assertThat(out)
+                    .containsPattern("\\| compressed by " + compression + ", 1 MiB sequential read, depth 4 \\| MB/s "
+                            + "(\\| [1-9]\\d* \\(\\d+–\\d+\\) ){3}");
+        }
+        assertNothingLeft(images);
+    }
+
+    @Test
     void memory_is_watched_over_many_requests() throws Exception {
         Path images = scratch.directory("images");
         String out = scratch.shell()
@@ -67,7 +94,7 @@ class BenchTest {
         Process bench = scratch.shell().start(BENCH, "--dir", images, "--size", "16M", "--time", 2);
         Await.until(
                 "servers are measured",
-                () -> scratch.mounts().size() == 3
+                () -> scratch.mounts().size() == 5
                         && !scratch.processesRunning("fio").isEmpty());
         bench.destroy();
         assertThat(bench.waitFor(60, TimeUnit.SECONDS)).isTrue();

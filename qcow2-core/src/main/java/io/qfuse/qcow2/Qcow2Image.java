@@ -101,7 +101,8 @@ final class Qcow2Image implements Disk {
         this.checkpoint = new Checkpoint(file, data, tables, allocator, map, health, metadata, header);
         this.bitmaps = new DirtyBitmaps(file, header, allocator, checkpoint, health);
         this.decompressors = DecompressorPool.of(header.compressionType());
-        CompressedClusters compressed = new CompressedClusters(file, geometry, decompressors, caches.decompressed());
+        CompressedClusters compressed =
+                new CompressedClusters(file, geometry, decompressors, caches.decompressed(), BufferPool.shared());
         ImageParts parts = new ImageParts(
                 header.version(),
                 geometry,

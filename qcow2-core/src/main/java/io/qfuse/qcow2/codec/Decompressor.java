@@ -6,13 +6,14 @@ public interface Decompressor extends AutoCloseable {
     /**
      * Fills a cluster.
      *
-     * @param stream starts with the stream; what follows its end is garbage
-     * @param length the bytes of {@code stream} that may be read
-     * @param cluster is filled whole; its content is undefined after an exception
+     * @param stream the native address of the stream; what follows the stream's end is garbage
+     * @param length the bytes there that may be read
+     * @param cluster the native address of the memory that is filled; its content is undefined after an exception
+     * @param size the cluster's bytes
      * @throws DecompressException where the stream is damaged or gives fewer bytes than the cluster has, or, with zstd,
      *     more
      */
-    void decompress(byte[] stream, int length, byte[] cluster) throws DecompressException;
+    void decompress(long stream, int length, long cluster, int size) throws DecompressException;
 
     /** Frees native memory; the last call. */
     @Override

@@ -26,15 +26,17 @@ public final class DecompressorPool implements Decompressor {
      * @param compressionType 0 deflate, 1 zstd; anything else has been refused with the header
      */
     public static DecompressorPool of(int compressionType) {
-        return new DecompressorPool(
-                compressionType == Header.COMPRESSION_ZSTD ? ZstdDecompressor::new : DeflateDecompressor::new);
+        if (compressionType == Header.COMPRESSION_ZSTD) {
+            return new DecompressorPool(ZstdDecompressor::new);
+        }
+        return new DecompressorPool(Libdeflate.isInstalled() ? LibdeflateDecompressor::new : DeflateDecompressor::new);
     }
 
     @Override
-    public void decompress(byte[] stream, int length, byte[] cluster) throws DecompressException {
+    public void decompress(long stream, int length, long cluster, int size) throws DecompressException {
         Decompressor decompressor = take();
         try {
-            decompressor.decompress(stream, length, cluster);
+            decompressor.decompress(stream, length, cluster, size);
         } finally {
             giveBack(decompressor);
         }

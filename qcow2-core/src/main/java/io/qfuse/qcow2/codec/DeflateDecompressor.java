@@ -1,31 +1,31 @@
 package io.qfuse.qcow2.codec;
 
+import io.qfuse.qcow2.io.NativeBuffer;
+import java.nio.ByteBuffer;
 import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
 
-/** Raw deflate, without a zlib header. For one thread at a time. */
+/** Raw deflate, without a zlib header, as the JDK does it. For one thread at a time. */
 final class DeflateDecompressor implements Decompressor {
 
     private final Inflater inflater = new Inflater(true);
 
     @Override
-    public void decompress(byte[] stream, int length, byte[] cluster) throws DecompressException {
+    public void decompress(long stream, int length, long cluster, int size) throws DecompressException {
+        ByteBuffer out = NativeBuffer.wrap(cluster, size);
         inflater.reset();
-        inflater.setInput(stream, 0, length);
-        int filled = 0;
-        while (filled < cluster.length) {
-            int more = inflate(cluster, filled);
-            if (more == 0) {
+        inflater.setInput(NativeBuffer.wrap(stream, length));
+        while (out.hasRemaining()) {
+            if (inflate(out) == 0) {
                 throw new DecompressException("the deflate stream " + (inflater.finished() ? "ends" : "is cut off")
-                        + " after " + filled + " of " + cluster.length + " bytes");
+                        + " after " + out.position() + " of " + size + " bytes");
             }
-            filled += more;
         }
     }
 
-    private int inflate(byte[] cluster, int filled) throws DecompressException {
+    private int inflate(ByteBuffer out) throws DecompressException {
         try {
-            return inflater.inflate(cluster, filled, cluster.length - filled);
+            return inflater.inflate(out);
         } catch (DataFormatException e) {
             throw new DecompressException("the deflate stream is damaged: " + e.getMessage(), e);
         }

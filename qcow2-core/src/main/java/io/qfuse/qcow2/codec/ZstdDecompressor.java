@@ -2,6 +2,7 @@ package io.qfuse.qcow2.codec;
 
 import com.github.luben.zstd.ZstdDecompressCtx;
 import com.github.luben.zstd.ZstdException;
+import io.qfuse.qcow2.io.NativeBuffer;
 import java.nio.ByteBuffer;
 
 /** One or more zstd frames. For one thread at a time. */
@@ -13,19 +14,19 @@ final class ZstdDecompressor implements Decompressor {
     private final ZstdDecompressCtx context = new ZstdDecompressCtx();
 
     @Override
-    public void decompress(byte[] stream, int length, byte[] cluster) throws DecompressException {
-        ByteBuffer in = ByteBuffer.wrap(stream, 0, length);
-        ByteBuffer out = ByteBuffer.wrap(cluster);
+    public void decompress(long stream, int length, long cluster, int size) throws DecompressException {
+        ByteBuffer in = NativeBuffer.wrap(stream, length);
+        ByteBuffer out = NativeBuffer.wrap(cluster, size);
         try {
             context.reset(); // forgets the parameters as well
             context.setLongMax(MAX_WINDOW_LOG);
             boolean frameEnded = false;
             while (out.hasRemaining()) {
                 int before = in.remaining() + out.remaining();
-                frameEnded = context.decompressByteBufferStream(out, in);
+                frameEnded = context.decompressDirectByteBufferStream(out, in);
                 if (in.remaining() + out.remaining() == before) {
                     throw new DecompressException(
-                            "the zstd stream ends after " + out.position() + " of " + cluster.length + " bytes");
+                            "the zstd stream ends after " + out.position() + " of " + size + " bytes");
                 }
             }
             if (!frameEnded) {

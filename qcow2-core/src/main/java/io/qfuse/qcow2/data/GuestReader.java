@@ -39,10 +39,20 @@ public final class GuestReader {
         }
         long at = guest;
         long end = guest + length;
+        CompressedRead compressed = null;
         while (at < end) {
             Mapping run = image.map().lookup(at, end - at);
-            readRun(run, at, address + (at - guest));
+            long to = address + (at - guest);
+            if (run.kind() == Kind.COMPRESSED) {
+                compressed = compressed == null ? new CompressedRead(image.compressed()) : compressed;
+                compressed.add(run.host(), image.geometry().offsetInCluster(at), to, (int) run.length());
+            } else {
+                readRun(run, at, to);
+            }
             at += run.length();
+        }
+        if (compressed != null) {
+            compressed.run(Helpers.shared());
         }
     }
 
@@ -51,9 +61,8 @@ public final class GuestReader {
         switch (run.kind()) {
             case DATA -> image.data().read(run.host(), guest, address, length);
             case ZERO -> NativeBuffer.zero(address, length);
-            case COMPRESSED ->
-                image.compressed().read(run.host(), image.geometry().offsetInCluster(guest), address, length);
             case UNALLOCATED -> readBelow(guest, address, length);
+            case COMPRESSED -> throw new AssertionError("read together with others");
         }
     }
 

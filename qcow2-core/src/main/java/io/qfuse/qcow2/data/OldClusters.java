@@ -14,10 +14,12 @@ final class OldClusters {
 
     private final DataClusters host;
     private final Geometry geometry;
+    private final CompressedClusters compressed;
 
     OldClusters(ImageParts image) {
         this.host = image.clusters();
         this.geometry = image.geometry();
+        this.compressed = image.compressed();
     }
 
     /** Replaces an entry, and gives up the clusters that the old one named. */
@@ -26,6 +28,7 @@ final class OldClusters {
         long first = L2Entry.hostOffset(old);
         long clusters = first == 0 ? 0 : 1;
         if (L2Entry.isCompressed(old)) {
+            compressed.drop(old);
             long start = L2Entry.streamOffset(old, geometry.clusterBits());
             long end = start + L2Entry.streamLength(old, geometry.clusterBits());
             first = geometry.clusterStart(start);

@@ -1,6 +1,7 @@
 package io.qfuse.qcow2.io;
 
 import com.kenai.jffi.MemoryIO;
+import java.nio.ByteBuffer;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
@@ -93,6 +94,11 @@ public final class NativeBuffer implements AutoCloseable {
     /** Copies from native memory to the heap. */
     public static void get(long address, byte[] into, int start, int length) {
         MEMORY.getByteArray(address, into, start, length);
+    }
+
+    /** A range as a buffer, for libraries that take no addresses; it must not outlive the memory. */
+    public static ByteBuffer wrap(long address, int length) {
+        return MEMORY.newDirectByteBuffer(address, length);
     }
 
     /** Two bytes in the machine's order. */

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.github.luben.zstd.Zstd;
 import com.github.luben.zstd.ZstdCompressCtx;
 import com.github.luben.zstd.ZstdOutputStream;
+import io.qfuse.qcow2.io.NativeBuffer;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -45,7 +46,7 @@ final class DecompressorPoolTest {
         byte[] sectors = Arrays.copyOf(stream, stream.length + 300);
         Arrays.fill(sectors, stream.length, sectors.length, (byte) 0xa5);
         byte[] out = new byte[clusterSize];
-        pool(type).decompress(sectors, sectors.length, out);
+        decompress(pool(type), sectors, sectors.length, out);
         assertThat(out).isEqualTo(cluster);
     }
 
@@ -68,7 +69,8 @@ final class DecompressorPoolTest {
     @Test
     void a_deflate_stream_that_goes_on_is_cut_at_the_cluster() throws DecompressException {
         byte[] out = new byte[4096];
-        deflate.decompress(compress(DEFLATE, text(8192, 1)), compress(DEFLATE, text(8192, 1)).length, out);
+        byte[] stream = compress(DEFLATE, text(8192, 1));
+        decompress(deflate, stream, stream.length, out);
         assertThat(out).isEqualTo(Arrays.copyOf(text(8192, 1), 4096));
     }
 
@@ -85,7 +87,7 @@ final class DecompressorPoolTest {
             frames.write(compress(ZSTD, Arrays.copyOfRange(cluster, at, at + 16384)));
         }
         byte[] out = new byte[65536];
-        zstd.decompress(frames.toByteArray(), frames.size(), out);
+        decompress(zstd, frames.toByteArray(), frames.size(), out);
         assertThat(out).isEqualTo(cluster);
     }
 
@@ -98,7 +100,7 @@ final class DecompressorPoolTest {
             out.write(cluster);
         }
         byte[] out = new byte[65536];
-        zstd.decompress(stream.toByteArray(), stream.size(), out);
+        decompress(zstd, stream.toByteArray(), stream.size(), out);
         assertThat(out).isEqualTo(cluster);
     }
 
@@ -121,7 +123,7 @@ final class DecompressorPoolTest {
             Arrays.fill(damaged, 0, 16, (byte) 0xff);
             assertRefused(type, damaged, 65536, "damaged");
             byte[] out = new byte[65536];
-            pool(type).decompress(stream, stream.length, out);
+            decompress(pool(type), stream, stream.length, out);
             assertThat(out).isEqualTo(cluster);
         }
     }
@@ -138,11 +140,36 @@ final class DecompressorPoolTest {
                 stream[random.nextInt(stream.length)] = (byte) random.nextInt();
             }
             try {
-                pool(type).decompress(stream, random.nextInt(stream.length + 1), out);
+                decompress(pool(type), stream, random.nextInt(stream.length + 1), out);
             } catch (DecompressException expected) {
                 assertThat(expected.getMessage()).isNotEmpty();
             } catch (RuntimeException e) {
                 throw new AssertionError("seed " + seed, e);
+            }
+        }
+    }
+
+    @Test
+    void what_the_jdk_inflates_is_inflated_to_the_same_bytes_by_any_library() {
+        byte[] good = compress(DEFLATE, text(4096, 3));
+        byte[] expected = new byte[4096];
+        byte[] out = new byte[4096];
+        try (Decompressor jdk = new DeflateDecompressor()) {
+            for (long seed = 0; seed < 1000; seed++) {
+                Random random = new Random(seed);
+                byte[] stream = Arrays.copyOf(good, good.length + random.nextInt(512));
+                stream[random.nextInt(stream.length)] = (byte) random.nextInt();
+                try {
+                    decompress(jdk, stream, stream.length, expected);
+                } catch (DecompressException damaged) {
+                    continue;
+                }
+                try {
+                    decompress(deflate, stream, stream.length, out);
+                } catch (DecompressException e) {
+                    throw new AssertionError("seed " + seed, e);
+                }
+                assertThat(out).as("seed %d", seed).isEqualTo(expected);
             }
         }
     }
@@ -158,7 +185,7 @@ final class DecompressorPoolTest {
                 byte[] stream = compress(type, cluster);
                 Callable<Boolean> work = () -> {
                     byte[] out = new byte[cluster.length];
-                    pool(type).decompress(stream, stream.length, out);
+                    decompress(pool(type), stream, stream.length, out);
                     return Arrays.equals(out, cluster);
                 };
                 results.add(threads.submit(work));
@@ -171,8 +198,19 @@ final class DecompressorPoolTest {
         }
     }
 
+    /** Runs a decompressor on memory that holds not one byte more than it may touch. */
+    private static void decompress(Decompressor decompressor, byte[] stream, int length, byte[] out)
+            throws DecompressException {
+        try (NativeBuffer in = NativeBuffer.allocate(Math.max(1, length));
+                NativeBuffer cluster = NativeBuffer.allocate(out.length)) {
+            NativeBuffer.put(in.address(), stream, 0, length);
+            decompressor.decompress(in.address(), length, cluster.address(), out.length);
+            NativeBuffer.get(cluster.address(), out, 0, out.length);
+        }
+    }
+
     private void assertRefused(int type, byte[] stream, int clusterSize, String reason) {
-        assertThatThrownBy(() -> pool(type).decompress(stream, stream.length, new byte[clusterSize]))
+        assertThatThrownBy(() -> decompress(pool(type), stream, stream.length, new byte[clusterSize]))
                 .isInstanceOf(DecompressException.class)
                 .hasMessageContaining(reason);
     }
