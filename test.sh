@@ -2,8 +2,8 @@
 # Runs every test: installs the tools that they need, then builds and tests on a JDK 25 where one is installed, and on
 # JDK 17 with the tests that need root, mounts and qemu. A missing tool is a failure, never a skipped test.
 #
-#   ./test.sh          all tests
-#   ./test.sh --long   the same, with the long forms of the random and the crash tests
+#   ./test.sh          all tests, and a minute of fuzzing
+#   ./test.sh --long   the same, with the long forms of the random and the crash tests and a quarter of an hour of fuzzing
 set -euo pipefail
 
 # A shell's background jobs ignore SIGINT, and so would the servers that tests interrupt.

@@ -1,5 +1,6 @@
 package io.qfuse.cli;
 
+import io.qfuse.qcow2.io.OneLine;
 import java.io.PrintWriter;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryNotEmptyException;
@@ -28,7 +29,7 @@ final class Complaint {
      */
     static String line(String what, Throwable e) {
         String subject = what.isEmpty() || what.equals("qfuse") ? "" : what.replaceFirst("^qfuse ", "") + ": ";
-        return "qfuse: " + subject + reason(e).strip().replaceAll("\\s*\\R\\s*", "; ");
+        return OneLine.of("qfuse: " + subject + reason(e).strip().replaceAll("\\s*\\R\\s*", "; "));
     }
 
     private static String reason(Throwable e) {

@@ -1,5 +1,6 @@
 package io.qfuse.qcow2;
 
+import io.qfuse.qcow2.io.OneLine;
 import java.io.IOException;
 
 /**
@@ -44,7 +45,7 @@ public final class Qcow2Exception extends IOException {
      * @param why the reason, with the field and its value where that helps
      */
     public Qcow2Exception(Kind kind, Object path, String why) {
-        super(path + ": " + why);
+        super(OneLine.of(path + ": " + why));
         this.kind = kind;
     }
 

@@ -15,6 +15,8 @@ import io.qfuse.qcow2.io.HostFile;
 import io.qfuse.qcow2.table.Rank;
 import io.qfuse.qcow2.table.Tables;
 import java.io.IOException;
+import java.util.HashSet;
+import java.util.Set;
 
 /**
  * The count of references to each host cluster: refcount table, blocks and their growth (format notes, section 7).
@@ -70,8 +72,12 @@ final class Refcounts {
         return block == 0 ? 0 : read(tables.slice(sliceOf(block, cluster)), indexInSlice(cluster));
     }
 
-    /** The first cluster at or behind {@code from} whose count is 0; those without a block are free too. */
+    /**
+     * The first cluster at or behind {@code from} whose count is 0; those without a block are free too. A block that the table
+     * names twice is refused: else one full block could make the search as long as the table likes.
+     */
     long findFree(long from) throws IOException {
+        Set<Long> passed = new HashSet<>();
         int perSlice = geometry.refcountsPerSlice();
         long end = tableEntries() * geometry.refcountsPerBlock();
         long cluster = from;
@@ -79,6 +85,10 @@ final class Refcounts {
             long block = blockOf(cluster);
             if (block == 0) {
                 return cluster;
+            }
+            if (geometry.refcountBlockIndex(cluster) == 0 && !passed.add(block)) {
+                throw health.corrupt(
+                        "refcount block 0x" + Long.toHexString(block) + " occurs twice in the refcount table");
             }
             Slice slice = tables.slice(sliceOf(block, cluster));
             for (int i = indexInSlice(cluster); i < perSlice; i++, cluster++) {

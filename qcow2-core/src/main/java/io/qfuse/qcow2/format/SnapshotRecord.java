@@ -42,6 +42,8 @@ public record SnapshotRecord(
 
     /** Bytes of the part that every entry has. */
     public static final int FIXED_LENGTH = 40;
+    /** Bytes of ids and names that are kept, as many as QEMU keeps. */
+    private static final int MAX_SHOWN = 255;
     /** A field that the entry does not have. */
     public static final long NOT_STORED = -1;
 
@@ -102,9 +104,12 @@ public record SnapshotRecord(
                 extra >= 24 ? in.getLong(56) : NOT_STORED);
     }
 
-    /** What is no UTF-8 is shown by replacement characters: an odd name is no reason to refuse an image. */
+    /**
+     * What is no UTF-8 is shown by replacement characters, and what is longer than any program writes is cut: an odd name is no
+     * reason to refuse an image, nor to fill the memory with names.
+     */
     private static String text(byte[] entry, int offset, int length) {
-        return new String(entry, offset, length, StandardCharsets.UTF_8);
+        return new String(entry, offset, Math.min(length, MAX_SHOWN), StandardCharsets.UTF_8);
     }
 
     private static int idLength(ByteBuffer in) {

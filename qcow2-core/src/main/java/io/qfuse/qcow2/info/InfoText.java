@@ -5,6 +5,7 @@ import io.qfuse.qcow2.Sizes;
 import io.qfuse.qcow2.format.Features;
 import io.qfuse.qcow2.format.Header;
 import io.qfuse.qcow2.format.SnapshotRecord;
+import io.qfuse.qcow2.io.OneLine;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;
@@ -92,9 +93,7 @@ public final class InfoText {
                 snapshot.icount() == -1 ? "" : snapshot.icount());
     }
 
-    /** Names come from the image, which is not trusted with control characters on the user's terminal. */
     private void line(String line) {
-        line.codePoints().map(c -> Character.isISOControl(c) ? '?' : c).forEach(text::appendCodePoint);
-        text.append('\n');
+        text.append(OneLine.of(line)).append('\n');
     }
 }

@@ -18,7 +18,7 @@ public final class HostIoException extends IOException {
      * @param reason the platform's words for it
      */
     public HostIoException(Object path, String what, int errno, String reason) {
-        super(path + ": " + what + ": " + reason);
+        super(OneLine.of(path + ": " + what + ": " + reason));
         this.errno = errno;
     }
 
