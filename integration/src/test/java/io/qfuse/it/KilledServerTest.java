@@ -64,6 +64,25 @@ class KilledServerTest {
     }
 
     @Test
+    void a_bitmap_is_marked_in_use_after_a_kill_and_not_after_an_unmount() throws Exception {
+        scratch.qfuse().ok("unmount", mountPoint);
+        scratch.qemuImg().ok("bitmap", "--add", image, "kept");
+        String writing = "head -c 1M /dev/urandom | dd of=mnt/disk.raw bs=1M conv=notrunc,fsync status=none";
+        for (boolean killed : new boolean[] {false, true}) {
+            scratch.qfuse().ok("mount", "--pid-file=pid", image, mountPoint);
+            scratch.shell().script(writing).ok();
+            if (killed) {
+                kill();
+            }
+            scratch.qfuse().ok("unmount", mountPoint);
+            String info = scratch.qemuImg().ok("info", image).out();
+            assertThat(info).contains("kept");
+            assertThat(info.contains("in-use")).isEqualTo(killed);
+        }
+        scratch.qemuImg().checkLeaksAtWorst(image);
+    }
+
+    @Test
     void the_next_mount_heals_what_it_left() throws Exception {
         kill();
         assertThat(scratch.shell().run("ls", mountPoint).exit()).isNotZero();

@@ -163,6 +163,8 @@ final class ImageOpener {
                 reference.tree() ? FoundFile.besideOrHere(overlay, reference) : FoundFile.beside(overlay, reference);
         if (found.outside()) {
             say(Level.WARNING, overlay, "its backing file " + found.path() + " lies outside its own directory");
+        } else if (reference.tree()) {
+            say(Level.INFO, overlay, "its backing file is " + found.path());
         }
         String format = format(overlay, header, reference);
         return switch (format) {

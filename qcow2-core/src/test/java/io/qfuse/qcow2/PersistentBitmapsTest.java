@@ -258,6 +258,23 @@ final class PersistentBitmapsTest {
         assertThat(file.bytes(entry + 32 + 12, 4)).containsExactly(0, 0, 0, ImageBitmaps.AUTO);
     }
 
+    /** The bits of such a bitmap are nobody's; what it names is somebody else's. */
+    @Test
+    void a_bitmap_that_names_a_table_of_the_image_neither_writes_it_nor_gives_it_up() throws IOException {
+        MemoryHostFile file = image(Bitmap.of("hostile", ImageBitmaps.AUTO, 16).withBits(random(32, new Random(1))));
+        long l1 = HeaderReader.read(file).l1Offset();
+        byte[] entry = file.bytes(ImageBitmaps.directory(file), 8);
+        long table = ByteBuffer.wrap(entry).getLong();
+        file.write(table, ByteBuffer.allocate(8).putLong(l1).array(), 0, 8);
+        for (int mount = 0; mount < 2; mount++) { // the second would be given what the first gave up
+            try (Disk disk = open(file)) {
+                disk.write(100_000L * mount, buffer.address(), 5_000);
+                assertThat(disk.writable()).isTrue();
+            }
+            CheckedImage.requireLeaksAtWorst(file, "mount " + mount); // what the table named before
+        }
+    }
+
     @Test
     void a_directory_that_makes_no_sense_invalidates_all_bitmaps() throws IOException {
         MemoryHostFile file = image(Bitmap.of("lost", ImageBitmaps.AUTO, 16));

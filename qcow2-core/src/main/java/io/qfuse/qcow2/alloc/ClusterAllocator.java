@@ -150,11 +150,12 @@ public final class ClusterAllocator {
         }
     }
 
-    /** Whether a cluster has one reference only, so that who holds it may write it in place. */
+    /** Whether a cluster has one reference only and no table lies there, so that who holds it may write it in place. */
     public boolean isSole(long offset) throws IOException {
         lock.lock();
         try {
-            return refcounts.get(geometry.clusterIndex(offset)) == 1;
+            return refcounts.get(geometry.clusterIndex(offset)) == 1
+                    && metadata.at(offset).isEmpty();
         } finally {
             lock.unlock();
         }

@@ -63,7 +63,7 @@ final class BitmapSaver {
         checkpoint.barrier();
         each(stored, complaints, this::finish);
         checkpoint.barrier();
-        stored.forEach(StoredBitmap::giveUpOld);
+        each(stored, complaints, StoredBitmap::giveUpOld);
     }
 
     private static void each(List<StoredBitmap> stored, BiConsumer<TrackedBitmap, String> complaints, Step step) {

@@ -153,10 +153,18 @@ final class StoredBitmap {
         }
     }
 
-    /** Gives up the clusters that no durable table names any more. */
-    void giveUpOld() {
+    /**
+     * Gives up the clusters that no durable table names any more. What somebody else names too was not the bitmap's: it
+     * is left as it is.
+     */
+    void giveUpOld() throws IOException {
         for (HostRun run : old) {
-            allocator.free(run.offset(), run.clusters(), true);
+            for (int i = 0; i < run.clusters(); i++) {
+                long offset = run.offset() + geometry.clusterOffset(i);
+                if (allocator.isSole(offset)) {
+                    allocator.free(offset, 1, true);
+                }
+            }
         }
     }
 }
