@@ -3,6 +3,7 @@ package io.qfuse.cli;
 import io.qfuse.fuse.MountOptions;
 import io.qfuse.fuse.MountOptions.AllowOther;
 import io.qfuse.fuse.Transport;
+import io.qfuse.qcow2.OpenOptions;
 import io.qfuse.qcow2.Passphrase;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -61,6 +62,13 @@ final class MountCommand implements Callable<Integer> {
 
     @Mixin
     private ImageOptions imageOptions = new ImageOptions();
+
+    @Option(
+            names = "--snapshots",
+            description =
+                    "Show each internal snapshot too, read-only, as MOUNTPOINT/snapshots/ID-NAME.raw; where several"
+                            + " images are mounted, as MOUNTPOINT/NAME.snapshots/ID-NAME.raw.")
+    private boolean snapshots;
 
     @Option(
             names = "--workers",
@@ -122,10 +130,15 @@ final class MountCommand implements Callable<Integer> {
         if (!forOne.isEmpty() && images.size() > 1) {
             throw usage(forOne + " is for one image");
         }
+        OpenOptions open = imageOptions.toOpen(!mount.readOnly());
+        if (snapshots && !open.snapshot().isEmpty()) {
+            throw usage("--snapshots shows all of them: give it without --snapshot");
+        }
         return new ServeRequest(
                 images,
                 absolute.get(absolute.size() - 1),
-                imageOptions.toOpen(!mount.readOnly()),
+                open,
+                snapshots,
                 mount,
                 transport,
                 Optional.ofNullable(pidFile).map(Path::toAbsolutePath),

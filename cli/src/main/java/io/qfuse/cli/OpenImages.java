@@ -1,6 +1,7 @@
 package io.qfuse.cli;
 
 import io.qfuse.fuse.ServedImage;
+import io.qfuse.qcow2.ImageWithSnapshots;
 import io.qfuse.qcow2.Images;
 import io.qfuse.qcow2.OpenOptions;
 import io.qfuse.qcow2.Passphrase;
@@ -33,7 +34,7 @@ final class OpenImages implements AutoCloseable {
         OpenImages images = new OpenImages();
         try {
             for (Path image : request.images()) {
-                images.add(ServedImage.of(Images.open(image, each), image));
+                images.add(request.snapshots() ? withSnapshots(image, each) : alone(image, each));
             }
             return images;
         } catch (IOException | RuntimeException e) {
@@ -44,6 +45,15 @@ final class OpenImages implements AutoCloseable {
             }
             throw e;
         }
+    }
+
+    private static ServedImage alone(Path image, OpenOptions how) throws IOException {
+        return ServedImage.of(Images.open(image, how), image);
+    }
+
+    private static ServedImage withSnapshots(Path image, OpenOptions how) throws IOException {
+        ImageWithSnapshots opened = Images.openWithSnapshots(image, how);
+        return ServedImage.of(opened.disk(), image).withSnapshots(opened.snapshots());
     }
 
     private void add(ServedImage image) throws IOException {

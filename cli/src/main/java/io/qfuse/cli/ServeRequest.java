@@ -14,6 +14,7 @@ import java.util.Optional;
  * @param images the images, one or more
  * @param mountPoint a directory, or a regular file for one image
  * @param open how to open the images
+ * @param snapshots whether each image's internal snapshots are shown beside it
  * @param mount how to mount them
  * @param transport how requests come in
  * @param pidFile where to write the server's process number while it serves
@@ -23,6 +24,7 @@ record ServeRequest(
         List<Path> images,
         Path mountPoint,
         OpenOptions open,
+        boolean snapshots,
         MountOptions mount,
         Transport transport,
         Optional<Path> pidFile,
@@ -31,6 +33,6 @@ record ServeRequest(
     /** The same with what opens encrypted images; closed by whoever opens them. */
     ServeRequest with(Passphrase passphrase) {
         return new ServeRequest(
-                images, mountPoint, open.withPassphrase(passphrase), mount, transport, pidFile, logFile);
+                images, mountPoint, open.withPassphrase(passphrase), snapshots, mount, transport, pidFile, logFile);
     }
 }

@@ -3,13 +3,12 @@ package io.qfuse.fuse;
 import io.qfuse.qcow2.Disk;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
+import java.util.Collections;
 import java.util.List;
-import java.util.Map;
 
 /**
- * Disks as files, whatever carries the requests: a root directory with one file for each disk or, mounted over a
- * regular file, the one disk as the root itself.
+ * Disks as files, whatever carries the requests: a root directory with one file for each disk, and a directory for the
+ * snapshots of each that shows them; or, mounted over a regular file, the one disk as the root itself.
  *
  * <p>Operations name a node by its number: {@link #ROOT}, or what {@link #lookup} gave. There is no table of open files:
  * nothing about an open file differs from its node. What cannot be done is thrown; {@link Errno} has the number. Memory is
@@ -25,61 +24,108 @@ public final class ImageFileSystem implements AutoCloseable {
     private static final int MAY_WRITE = 2;
     private static final int MAY_EXECUTE = 1;
 
-    private final List<ImageNode> images = new ArrayList<>();
-    private final Map<String, Integer> names = new LinkedHashMap<>();
+    /** All nodes; the one with the number n stands at n - {@link #ROOT}. */
+    private final List<Node> nodes = new ArrayList<>();
+
+    private final List<Image> images = new ArrayList<>();
     private final Permissions permissions;
-    private final boolean overFile;
     private final long startedMillis = System.currentTimeMillis();
 
-    private ImageFileSystem(List<ServedImage> served, Permissions permissions, boolean overFile) {
+    /**
+     * The present state of an image.
+     *
+     * @param node the file
+     * @param host the file system that the image lies on
+     */
+    private record Image(ImageNode node, HostSpace host) {}
+
+    private ImageFileSystem(Permissions permissions) {
         this.permissions = permissions;
-        this.overFile = overFile;
-        for (ServedImage image : served) {
-            if (names.putIfAbsent(image.name(), images.size()) != null) {
-                throw new IllegalArgumentException("two images would both be '" + image.name() + "'");
-            }
-            images.add(new ImageNode(firstImage() + images.size(), image, permissions));
-        }
     }
 
     /** A directory of disks. */
     public static ImageFileSystem directory(List<ServedImage> images, Permissions permissions) {
-        return new ImageFileSystem(images, permissions, false);
+        var files = new ImageFileSystem(permissions);
+        DirectoryNode root = files.addDirectory(ROOT);
+        // Images first: their numbers do not depend on who shows snapshots.
+        images.forEach(image -> root.add(image.name(), files.addImage(image)));
+        for (ServedImage image : images) {
+            image.snapshots().ifPresent(snapshots -> {
+                DirectoryNode directory = files.addDirectory(root.number());
+                root.add(image.snapshotsName(images.size() == 1), directory);
+                snapshots.forEach(snapshot -> directory.add(snapshot.name(), files.addSnapshot(snapshot)));
+            });
+        }
+        return files;
     }
 
     /** One disk as the root. */
     public static ImageFileSystem file(ServedImage image, Permissions permissions) {
-        return new ImageFileSystem(List.of(image), permissions, true);
+        var files = new ImageFileSystem(permissions);
+        files.addImage(image);
+        return files;
+    }
+
+    private DirectoryNode addDirectory(long parent) {
+        return add(new DirectoryNode(nextNumber(), parent, permissions, startedMillis));
+    }
+
+    private ImageNode addImage(ServedImage image) {
+        var node = add(new ImageNode(nextNumber(), image.name(), image.disk(), permissions, startedMillis));
+        images.add(new Image(node, HostSpace.of(image.image())));
+        return node;
+    }
+
+    private ImageNode addSnapshot(ServedSnapshot snapshot) {
+        return add(
+                new ImageNode(nextNumber(), snapshot.name(), snapshot.disk(), permissions, snapshot.modifiedMillis()));
+    }
+
+    private <N extends Node> N add(N node) {
+        nodes.add(node);
+        return node;
+    }
+
+    private long nextNumber() {
+        return ROOT + nodes.size();
     }
 
     /** Whether the one disk is the root. */
     public boolean isOverFile() {
-        return overFile;
+        return !(nodes.get(0) instanceof DirectoryNode);
+    }
+
+    /** The raw file of each image's present state, as a path from the root; empty for the root itself. */
+    List<String> rawFiles() throws IOException {
+        if (isOverFile()) {
+            return List.of("");
+        }
+        return names(ROOT).subList(0, images.size());
     }
 
     /** The node called {@code name} in the directory {@code parent}. */
     public long lookup(long parent, String name) throws IOException {
-        requireDirectory(parent);
-        Integer index = names.get(name);
-        if (index == null) {
-            throw new ErrnoException(Errno.ENOENT, name);
-        }
-        return firstImage() + index;
+        return directory(parent).find(name).number();
     }
 
     /** The names in the directory, in the order that they were given. */
     public List<String> names(long directory) throws IOException {
-        requireDirectory(directory);
-        return List.copyOf(names.keySet());
+        return Collections.unmodifiableList(directory(directory).names());
+    }
+
+    /** The directory that holds a directory; the root holds itself. */
+    public long parent(long directory) throws IOException {
+        return directory(directory).parent();
+    }
+
+    /** Whether a node is a directory. */
+    public boolean isDirectory(long node) throws IOException {
+        return node(node) instanceof DirectoryNode;
     }
 
     /** The attributes as of now; the space taken is what the host says. */
     public NodeAttributes attributes(long node) throws IOException {
-        if (isDirectory(node)) {
-            int mode = NodeAttributes.DIRECTORY | permissions.directory();
-            return new NodeAttributes(node, mode, 2, permissions.uid(), permissions.gid(), 0, 0, startedMillis);
-        }
-        return image(node).attributes();
+        return node(node).attributes();
     }
 
     /** Changes a disk's size; see {@link Disk#resize}. */
@@ -87,7 +133,7 @@ public final class ImageFileSystem implements AutoCloseable {
         image(node).resize(size);
     }
 
-    /** Changes a disk's permission bits for the life of the mount; the root directory's stay. */
+    /** Changes a disk's permission bits for the life of the mount; a directory's stay. */
     public void chmod(long node, int mode) throws IOException {
         image(node).chmod(mode);
     }
@@ -97,12 +143,13 @@ public final class ImageFileSystem implements AutoCloseable {
         image(node).chown(uid, gid);
     }
 
-    /** Checks whether a disk may be opened with the flags of open(2). */
+    /** Checks whether a disk can be opened with the flags of open(2). */
     public void open(long node, int flags) throws IOException {
         ImageNode image = image(node);
         if ((flags & ACCESS_MODE) != 0) {
             image.requireWritable();
         }
+        image.requireReadable();
     }
 
     /**
@@ -134,14 +181,14 @@ public final class ImageFileSystem implements AutoCloseable {
         return image(node).write(offset, address, length);
     }
 
-    /** Returns when everything written to the disk, or for the directory to any disk, is durable. */
+    /** Returns when everything written to the disk, or for a directory to any disk, is durable. */
     public void sync(long node) throws IOException {
         if (!isDirectory(node)) {
             image(node).disk().flush();
             return;
         }
-        for (ImageNode image : images) {
-            image.disk().flush();
+        for (Image image : images) {
+            image.node().disk().flush();
         }
     }
 
@@ -159,40 +206,39 @@ public final class ImageFileSystem implements AutoCloseable {
         return SeekExtent.seek(image(node).disk(), offset, whence);
     }
 
-    /** The room in all disks together, and what their hosts leave of it. */
+    /** The room in all disks together, snapshots left out, and what their hosts leave of it. */
     public Statistics statistics() {
         long capacity = 0;
         long free = 0;
-        for (ImageNode image : images) {
-            long size = image.disk().size();
+        for (Image image : images) {
+            long size = image.node().disk().size();
             capacity += size;
-            free += Math.max(0, Math.min(image.host().available(), size - image.allocated()));
+            free += Math.max(
+                    0, Math.min(image.host().available(), size - image.node().allocated()));
         }
-        return new Statistics(capacity, free, images.size() + (overFile ? 0 : 1));
+        return new Statistics(capacity, free, nodes.size());
     }
 
-    private long firstImage() {
-        return overFile ? ROOT : ROOT + 1;
-    }
-
-    private boolean isDirectory(long node) {
-        return node == ROOT && !overFile;
-    }
-
-    private void requireDirectory(long node) throws IOException {
-        if (!isDirectory(node)) {
-            throw new ErrnoException(Errno.ENOTDIR, "node " + node);
+    private Node node(long number) throws IOException {
+        long index = number - ROOT;
+        if (index < 0 || index >= nodes.size()) {
+            throw new ErrnoException(Errno.ENOENT, "node " + number);
         }
+        return nodes.get((int) index);
     }
 
-    private ImageNode image(long node) throws IOException {
-        long index = node - firstImage();
-        if (index >= 0 && index < images.size()) {
-            return images.get((int) index);
+    private DirectoryNode directory(long number) throws IOException {
+        if (node(number) instanceof DirectoryNode directory) {
+            return directory;
         }
-        throw isDirectory(node)
-                ? new ErrnoException(Errno.EISDIR, "the root")
-                : new ErrnoException(Errno.ENOENT, "node " + node);
+        throw new ErrnoException(Errno.ENOTDIR, "node " + number);
+    }
+
+    private ImageNode image(long number) throws IOException {
+        if (node(number) instanceof ImageNode image) {
+            return image;
+        }
+        throw new ErrnoException(Errno.EISDIR, "node " + number);
     }
 
     /** Lets go of the host's file systems; the disks stay open. No other method may be called any more. */

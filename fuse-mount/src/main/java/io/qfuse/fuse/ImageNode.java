@@ -9,44 +9,49 @@ import java.lang.System.Logger.Level;
  *
  * <p>Owner and permission bits can be changed as those of a device node can: they hold for as long as the mount does.
  */
-final class ImageNode {
+final class ImageNode implements Node {
 
     private static final System.Logger LOG = System.getLogger(ImageNode.class.getPackageName());
 
     private static final int WRITE_BITS = 0222;
 
     private final long number;
-    private final ServedImage image;
+    private final String name;
     private final Disk disk;
-    private final HostSpace host;
 
     private volatile int permissions;
     private volatile int uid;
     private volatile int gid;
-    private volatile long modifiedMillis = System.currentTimeMillis();
+    private volatile long modifiedMillis;
     /** What the disk took when it was asked last: told when it cannot be asked. */
     private volatile long lastAllocated;
 
-    ImageNode(long number, ServedImage image, Permissions initial) {
+    /**
+     * A disk as a file.
+     *
+     * @param modifiedMillis the last change before the first one here, in milliseconds since 1970
+     */
+    ImageNode(long number, String name, Disk disk, Permissions initial, long modifiedMillis) {
         this.number = number;
-        this.image = image;
-        this.disk = image.disk();
-        this.host = HostSpace.of(image.image());
+        this.name = name;
+        this.disk = disk;
         this.permissions = disk.writable() ? initial.file() : initial.file() & ~WRITE_BITS;
         this.uid = initial.uid();
         this.gid = initial.gid();
+        this.modifiedMillis = modifiedMillis;
     }
 
-    /** The file system below the image. */
-    HostSpace host() {
-        return host;
+    @Override
+    public long number() {
+        return number;
     }
 
     Disk disk() {
         return disk;
     }
 
-    NodeAttributes attributes() {
+    @Override
+    public NodeAttributes attributes() {
         int mode = NodeAttributes.REGULAR | permissions;
         return new NodeAttributes(number, mode, 1, uid, gid, disk.size(), allocated(), modifiedMillis);
     }
@@ -70,9 +75,14 @@ final class ImageNode {
         gid = newGid == -1 ? gid : newGid;
     }
 
+    /** Fails where no byte of the disk can be read, as of a damaged snapshot: better told on open than on each read. */
+    void requireReadable() throws IOException {
+        disk.read(0, 0, 0);
+    }
+
     void requireWritable() throws IOException {
         if (!disk.writable()) {
-            throw new ErrnoException(Errno.EROFS, image.name() + " is read-only");
+            throw new ErrnoException(Errno.EROFS, name + " is read-only");
         }
     }
 
@@ -88,7 +98,7 @@ final class ImageNode {
     int write(long offset, long address, int length) throws IOException {
         int inside = clip(offset, length);
         if (inside == 0 && length > 0) {
-            throw new ErrnoException(Errno.ENOSPC, "write at the end of " + image.name());
+            throw new ErrnoException(Errno.ENOSPC, "write at the end of " + name);
         }
         disk.write(offset, address, inside);
         touched();

@@ -51,7 +51,7 @@ public final class Mount implements AutoCloseable {
             throws IOException {
         Path place = MountPoint.canonical(mountPoint);
         MountPoint.heal(place);
-        MountPoint.check(place, images.size());
+        MountPoint.check(place, images);
         Permissions permissions = options.permissions(KernelMount.uid(), KernelMount.gid());
         var files = Files.isRegularFile(place)
                 ? ImageFileSystem.file(images.get(0), permissions)
@@ -113,11 +113,7 @@ public final class Mount implements AutoCloseable {
     }
 
     private List<Path> rawFiles() throws IOException {
-        return files.isOverFile()
-                ? List.of(mountPoint)
-                : files.names(ImageFileSystem.ROOT).stream()
-                        .map(mountPoint::resolve)
-                        .toList();
+        return files.rawFiles().stream().map(mountPoint::resolve).toList();
     }
 
     /** Returns when the mount is gone and everything written to it is durable. */

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 
 /** A place in the tree where something is, was, or shall be mounted. */
@@ -50,9 +51,9 @@ final class MountPoint {
     /**
      * Checks that one can mount there.
      *
-     * @param images the number of images to be mounted
+     * @param images what is to be mounted
      */
-    static void check(Path path, int images) throws IOException {
+    static void check(Path path, List<ServedImage> images) throws IOException {
         Optional<MountTable.Entry> taken = ours(path);
         if (taken.isPresent()) {
             throw new MountException(path, "is in use: " + taken.get().source() + " is mounted there");
@@ -64,8 +65,11 @@ final class MountPoint {
         if (!file && !Files.isDirectory(path)) {
             throw new MountException(path, "is neither a directory nor a regular file");
         }
-        if (file && images > 1) {
-            throw new MountException(path, "is a file, which can hold one image, not " + images);
+        if (file && images.size() > 1) {
+            throw new MountException(path, "is a file, which can hold one image, not " + images.size());
+        }
+        if (file && images.get(0).snapshots().isPresent()) {
+            throw new MountException(path, "is a file, which has no room for snapshots: mount at a directory");
         }
     }
 }

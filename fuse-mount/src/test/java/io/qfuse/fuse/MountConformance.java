@@ -1,10 +1,7 @@
 package io.qfuse.fuse;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -18,104 +15,16 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
-/** What a mounted disk does for its users, whatever transport carries it. Needs root and /dev/fuse. */
-@Tag("system")
-@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
-abstract class MountConformance {
-
-    private static final int MIB = 1 << 20;
-    private static final int SIZE = 16 * MIB;
-    private static final int CLUSTER = MemoryDisk.CLUSTER;
-    private static final int KEEP_SIZE = 1;
-    private static final int PUNCH_HOLE = 2;
-    private static final int ZERO_RANGE = 16;
-    private static final int SEEK_DATA = 3;
-    private static final int SEEK_HOLE = 4;
-
-    @TempDir
-    Path temporary;
-
-    private Path place = Path.of("");
-    private Path raw = Path.of("");
-    private MemoryDisk disk = new MemoryDisk(SIZE, true);
-    private final List<Mount> mounts = new ArrayList<>();
-
-    /** The transport under test. */
-    abstract Transport transport();
-
-    @BeforeEach
-    void mount_one_disk() throws IOException {
-        place = Files.createDirectory(temporary.resolve("mount point"));
-        disk.fill(0, random(3 * MIB, 1));
-        raw = mount(place, MountOptions.defaults(), image("disk", disk)).resolve("disk.raw");
-    }
-
-    @AfterEach
-    void unmount_everything() throws IOException {
-        for (Mount mount : mounts) {
-            mount.close();
-        }
-        assertThat(MountTable.read().ours())
-                .noneMatch(entry -> entry.mountPoint().startsWith(temporary));
-    }
-
-    private Path mount(Path at, MountOptions options, ServedImage... images) throws IOException {
-        mounts.add(Mount.serve(List.of(images), at, options, transport()));
-        return at;
-    }
-
-    private ServedImage image(String name, MemoryDisk of) {
-        return ServedImage.of(of, temporary.resolve(name + ".qcow2"));
-    }
-
-    private static byte[] random(int length, long seed) {
-        byte[] bytes = new byte[length];
-        new Random(seed).nextBytes(bytes);
-        return bytes;
-    }
-
-    private static void assertErrno(int errno, ThrowingCallable call) {
-        assertThatExceptionOfType(ErrnoException.class)
-                .isThrownBy(call)
-                .satisfies(e -> assertThat(e.errno()).as(e.getMessage()).isEqualTo(errno));
-    }
-
-    private long blocks() throws Exception {
-        return Long.parseLong(Tool.run("stat", "-c", "%b", raw));
-    }
-
-    @Test
-    void directory_shows_the_image_under_its_raw_name() throws Exception {
-        try (var names = Files.list(place)) {
-            assertThat(names).containsExactly(raw);
-        }
-        assertThat(Files.size(raw)).isEqualTo(SIZE);
-        assertThat(Tool.run("stat", "-c", "%F %a %u", raw)).isEqualTo("regular file 600 0");
-        assertThat(Files.exists(place.resolve("other.raw"))).isFalse();
-        assertThat(MountTable.read().at(place.toRealPath()).orElseThrow().isOurs())
-                .isTrue();
-    }
+/** What a mounted disk does for its users, whatever transport carries it. */
+abstract class MountConformance extends MountFixture {
 
     @Test
     void dd_reads_the_whole_disk() throws Exception {
         Path copy = temporary.resolve("copy");
         Tool.run("dd", "if=" + raw, "of=" + copy, "bs=1M");
         assertThat(Files.readAllBytes(copy)).isEqualTo(disk.content(0, SIZE));
-    }
-
-    @Test
-    void names_cannot_be_made_or_removed() {
-        assertThatThrownBy(() -> Files.createFile(place.resolve("new"))).isInstanceOf(IOException.class);
-        assertThatThrownBy(() -> Files.delete(raw)).isInstanceOf(IOException.class);
-        assertThatThrownBy(() -> Files.move(raw, place.resolve("new"))).isInstanceOf(IOException.class);
     }
 
     @Test
@@ -283,15 +192,6 @@ abstract class MountConformance {
     }
 
     @Test
-    void image_mounted_over_its_own_directory_is_not_asked_about_itself() throws Exception {
-        Path own = Files.createDirectory(temporary.resolve("own"));
-        Path image = Files.createFile(own.resolve("own.raw"));
-        mount(own, MountOptions.defaults(), new ServedImage("own.raw", disk, image));
-        assertThat(Files.size(image)).isEqualTo(SIZE);
-        assertThat(Tool.run("stat", "-f", "-c", "%s", own)).isEqualTo("4096");
-    }
-
-    @Test
     void direct_io_reads_and_writes() throws Exception {
         try (var channel = FileChannel.open(raw, StandardOpenOption.READ, StandardOpenOption.WRITE, DirectIo.DIRECT)) {
             ByteBuffer buffer = ByteBuffer.allocateDirect(3 * MIB).alignedSlice(4096);
@@ -368,114 +268,6 @@ abstract class MountConformance {
             }
             return null;
         };
-    }
-
-    @Test
-    void several_images_share_a_directory() throws Exception {
-        var small = new MemoryDisk(MIB, true);
-        small.fill(0, random(MIB, 9));
-        Path both = Files.createDirectory(temporary.resolve("both"));
-        mount(both, MountOptions.defaults(), image("a", small), image("b", disk));
-        assertThat(Files.readAllBytes(both.resolve("a.raw"))).isEqualTo(small.content(0, MIB));
-        assertThat(Files.size(both.resolve("b.raw"))).isEqualTo(SIZE);
-        try (var names = Files.list(both)) {
-            assertThat(names).hasSize(2);
-        }
-    }
-
-    @Test
-    void regular_file_is_mounted_over() throws Exception {
-        Path file = Files.writeString(temporary.resolve("plain"), "below");
-        var small = new MemoryDisk(MIB, true);
-        small.fill(0, random(MIB, 10));
-        mount(file, MountOptions.defaults(), image("small", small));
-        assertThat(Files.readAllBytes(file)).isEqualTo(small.content(0, MIB));
-        try (Posix open = Posix.open(file, Posix.O_RDWR)) {
-            open.write(5, random(50, 11));
-            open.sync();
-        }
-        assertThat(small.content(5, 50)).isEqualTo(random(50, 11));
-        mounts.get(1).close();
-        assertThat(Files.readString(file)).isEqualTo("below");
-    }
-
-    @Test
-    void read_only_disk_refuses_to_be_written() throws Exception {
-        var fixed = new MemoryDisk(MIB, false);
-        Path at = Files.createDirectory(temporary.resolve("fixed"));
-        Path file = mount(at, MountOptions.defaults(), image("fixed", fixed)).resolve("fixed.raw");
-        assertErrno(Errno.EROFS, () -> Posix.open(file, Posix.O_RDWR));
-        assertThat(Files.readAllBytes(file)).hasSize(MIB);
-        assertThat(Tool.run("stat", "-c", "%a", file)).isEqualTo("400");
-    }
-
-    @Test
-    void read_only_mount_refuses_to_be_written() throws Exception {
-        Path at = Files.createDirectory(temporary.resolve("ro"));
-        Path file = mount(at, MountOptions.defaults().withReadOnly(true), image("ro", disk))
-                .resolve("ro.raw");
-        assertErrno(Errno.EROFS, () -> Posix.open(file, Posix.O_WRONLY));
-        assertErrno(Errno.EROFS, () -> Posix.chmod(file, 0666));
-    }
-
-    @Test
-    void owner_and_umask_are_those_of_the_options() throws Exception {
-        Path at = Files.createDirectory(temporary.resolve("owned"));
-        MountOptions options = MountOptions.defaults().withWords("uid=12,gid=34,umask=027,fsname=a\\,b");
-        Path file = mount(at, options, image("x", disk)).resolve("x.raw");
-        assertThat(Tool.run("stat", "-c", "%a %u %g", file)).isEqualTo("640 12 34");
-        assertThat(Tool.run("stat", "-c", "%a", at)).isEqualTo("750");
-        assertThat(MountTable.read().at(at.toRealPath()).orElseThrow().source()).isEqualTo("a,b");
-    }
-
-    @Test
-    void taken_and_impossible_mount_points_are_refused() throws Exception {
-        assertThatThrownBy(() -> mount(place, MountOptions.defaults(), image("y", disk)))
-                .isInstanceOf(MountException.class)
-                .hasMessageContaining("is in use");
-        assertThatThrownBy(() -> mount(temporary.resolve("none"), MountOptions.defaults(), image("y", disk)))
-                .isInstanceOf(MountException.class)
-                .hasMessageContaining("no such file");
-        assertThatThrownBy(() -> mount(Path.of("/dev/null"), MountOptions.defaults(), image("y", disk)))
-                .isInstanceOf(MountException.class)
-                .hasMessageContaining("neither");
-    }
-
-    @Test
-    void unmount_of_a_used_mount_fails_and_changes_nothing() throws Exception {
-        try (Posix file = Posix.open(raw, Posix.O_RDWR)) {
-            assertThatThrownBy(() -> Mount.unmount(place)).hasMessageContaining("in use");
-            assertThat(file.read(0, 10)).isEqualTo(disk.content(0, 10));
-        }
-        int before = disk.flushes.get();
-        Mount.unmount(place);
-        mounts.get(0).awaitUnmount();
-        mounts.get(0).close();
-        assertThat(disk.flushes.get()).isEqualTo(before + 1);
-        assertThatThrownBy(() -> Mount.unmount(place)).hasMessageContaining("no image is mounted");
-    }
-
-    @Test
-    void close_keeps_what_mapped_memory_holds_and_cuts_off_who_still_uses_the_mount() throws Exception {
-        byte[] bytes = random(5000, 12);
-        var channel = FileChannel.open(raw, StandardOpenOption.READ, StandardOpenOption.WRITE);
-        var map = channel.map(FileChannel.MapMode.READ_WRITE, 0, SIZE);
-        map.put(4 * MIB, bytes);
-        mounts.get(0).close();
-        assertThat(disk.content(4 * MIB, bytes.length)).isEqualTo(bytes);
-        assertThatThrownBy(() -> channel.read(ByteBuffer.allocate(10), 10 * MIB))
-                .isInstanceOf(IOException.class);
-        closeOfWhatWasCutOff(channel);
-        assertThat(Files.exists(raw)).isFalse();
-    }
-
-    /** Whether such a close fails depends on whether the transport asked to be told of closes. */
-    private static void closeOfWhatWasCutOff(FileChannel channel) {
-        try {
-            channel.close();
-        } catch (IOException e) {
-            assertThat(e).hasMessageContaining("not connected");
-        }
     }
 
     @Test

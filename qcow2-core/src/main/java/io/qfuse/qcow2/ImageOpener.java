@@ -50,11 +50,11 @@ final class ImageOpener {
         this.caches = Qcow2Image.ChainCaches.of(options);
     }
 
-    Disk open(Path path) throws IOException {
+    Qcow2Image open(Path path) throws IOException {
         return openQcow2(path, options);
     }
 
-    private Disk openQcow2(Path path, OpenOptions how) throws IOException {
+    private Qcow2Image openQcow2(Path path, OpenOptions how) throws IOException {
         NativeHostFile file = openLayer(path, how);
         @Nullable NativeHostFile data = null;
         @Nullable Layer backing = null;
@@ -143,7 +143,7 @@ final class ImageOpener {
         }
         return SnapshotTable.read(file, header)
                 .find(how.snapshot(), file.path())
-                .shownBy(header, file.path());
+                .shownBy(header, file.path(), file.size());
     }
 
     private static ImageLock.Mode mode(OpenOptions how) {

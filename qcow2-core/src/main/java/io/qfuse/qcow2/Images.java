@@ -19,6 +19,18 @@ public final class Images {
     }
 
     /**
+     * Opens an image as {@link #open} does, and its internal snapshots beside it. A snapshot is looked at when it is first
+     * read: one that is damaged is there, and fails its readers with {@link Qcow2Exception.Kind#MALFORMED} or
+     * {@link Qcow2Exception.Kind#CORRUPT}.
+     *
+     * @throws Qcow2Exception as {@link #open} does, and where the snapshot table makes no sense
+     * @throws io.qfuse.qcow2.io.HostIoException if a file of the chain cannot be opened or read
+     */
+    public static ImageWithSnapshots openWithSnapshots(Path path, OpenOptions options) throws IOException {
+        return ImageWithSnapshots.of(new ImageOpener(options).open(path));
+    }
+
+    /**
      * Makes an image; on return it is durable. An image that is replaced is there whole until the new one is.
      *
      * @throws Qcow2Exception if the image is not possible, the backing file is missing, or there is a file already

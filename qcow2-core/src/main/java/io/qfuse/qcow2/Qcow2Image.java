@@ -34,6 +34,9 @@ import io.qfuse.qcow2.store.OwnClusters;
 import io.qfuse.qcow2.store.PlainData;
 import io.qfuse.qcow2.table.Tables;
 import java.io.IOException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -52,6 +55,7 @@ final class Qcow2Image implements Disk {
     private static final int MOST_PENDING_FREES = 1 << 16;
 
     private final HostFile file;
+    private final Header header;
     private final GuestData data;
     private final Health health;
     private final MetadataClusters metadata;
@@ -60,6 +64,7 @@ final class Qcow2Image implements Disk {
     private final DataClusters clusters;
     private final Checkpoint checkpoint;
     private final DirtyBitmaps bitmaps;
+    private final ImageParts parts;
     private final GuestReader reader;
     private final GuestWriter writer;
     private final ZeroWriter zeroes;
@@ -83,6 +88,7 @@ final class Qcow2Image implements Disk {
     Qcow2Image(ImageFiles files, Header header, @Nullable Layer backing, OpenOptions options, ChainCaches caches)
             throws IOException {
         this.file = new BarrierFile(files.image());
+        this.header = header;
         this.backing = backing;
         this.geometry = header.geometry();
         HostFile guestFile = files.data() == null ? file : new BarrierFile(files.data());
@@ -103,7 +109,7 @@ final class Qcow2Image implements Disk {
         this.decompressors = DecompressorPool.of(header.compressionType());
         CompressedClusters compressed =
                 new CompressedClusters(file, geometry, decompressors, caches.decompressed(), BufferPool.shared());
-        ImageParts parts = new ImageParts(
+        this.parts = new ImageParts(
                 header.version(),
                 geometry,
                 file,
@@ -220,6 +226,28 @@ final class Qcow2Image implements Disk {
         if (health.opensWritable()) {
             checkpoint.run();
         }
+    }
+
+    /** The internal snapshots that the table names now; not closed by anybody but this image. */
+    List<Snapshot> snapshots() throws IOException {
+        // Their holds exclude nobody, and their damage does not stop this disk.
+        RangeLock locks = new RangeLock(header.clusterBits());
+        Health apart = new Health(file, header, false);
+        SnapshotDisk.Opener opener = snapshot -> {
+            Header shown = snapshot.shownBy(header, file.path(), file.size());
+            ClusterMap map = new ClusterMap(file, tables, allocator, apart, metadata, shown);
+            return new GuestReader(parts.over(map, locks));
+        };
+        List<Snapshot> snapshots = new ArrayList<>();
+        SnapshotTable.read(
+                file,
+                header,
+                entry -> snapshots.add(new Snapshot(
+                        entry.id(),
+                        entry.name(),
+                        Instant.ofEpochSecond(entry.dateSeconds(), entry.dateNanos()),
+                        new SnapshotDisk(this, file.path(), entry.withoutTexts(), entry.sizeIn(header), opener))));
+        return snapshots;
     }
 
     private void relieve() throws IOException {

@@ -101,6 +101,8 @@ final class KnownCrashesTest {
         long record = ByteBuffer.wrap(snapshots.bytes(64, 8)).getLong();
         put(snapshots, record + 8, 4, 4000);
         put(snapshots, record + 48, 8, (4000L * 32) << 10);
+        long l1 = ByteBuffer.wrap(snapshots.bytes(record, 8)).getLong();
+        snapshots.truncate(l1 + 4000 * 8);
         snapshots.saveTo(path);
         try (Disk disk = Images.open(path, OpenOptions.readOnly().ofSnapshot("1"));
                 NativeBuffer buffer = NativeBuffer.allocate(4096)) {

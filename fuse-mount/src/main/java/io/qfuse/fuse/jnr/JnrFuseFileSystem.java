@@ -58,7 +58,11 @@ final class JnrFuseFileSystem extends FuseStubFS {
     }
 
     private long node(String path) throws IOException {
-        return path.equals("/") ? ImageFileSystem.ROOT : files.lookup(ImageFileSystem.ROOT, path.substring(1));
+        long node = ImageFileSystem.ROOT;
+        for (String name : path.substring(1).split("/", -1)) {
+            node = name.isEmpty() ? node : files.lookup(node, name);
+        }
+        return node;
     }
 
     private static long node(FuseFileInfo file) {

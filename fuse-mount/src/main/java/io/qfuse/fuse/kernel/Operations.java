@@ -143,8 +143,8 @@ final class Operations {
         int length = 0;
         for (long at = in.getLong(IO_OFFSET); at < FIRST_NAME + names.size(); at++) {
             String name = at == DOT ? "." : at == DOT_DOT ? ".." : names.get((int) at - FIRST_NAME);
-            long entry = at < FIRST_NAME ? node : files.lookup(node, name);
-            int longer = replies.directoryEntry(length, limit, entry, at + 1, name, at < FIRST_NAME);
+            long entry = at == DOT ? node : at == DOT_DOT ? files.parent(node) : files.lookup(node, name);
+            int longer = replies.directoryEntry(length, limit, entry, at + 1, name, files.isDirectory(entry));
             if (longer < 0) {
                 break;
             }

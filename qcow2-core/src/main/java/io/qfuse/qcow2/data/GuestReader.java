@@ -106,7 +106,7 @@ public final class GuestReader {
         image.lockShared(guest, 1);
         try {
             Mapping run = image.map().lookup(guest, most);
-            return run.kind() == Kind.UNALLOCATED && !run.hasHost() && isKnownZero(run, guest) ? run.length() : 0;
+            return run.kind() == Kind.UNALLOCATED && !run.hasHost() ? holesBelow(guest, run.length()) : 0;
         } finally {
             image.unlockShared(guest, 1);
         }
@@ -117,14 +117,20 @@ public final class GuestReader {
         if (run.kind() != Kind.UNALLOCATED) {
             return run.kind() == Kind.ZERO;
         }
+        return holesBelow(guest, run.length()) == run.length();
+    }
+
+    /** How many bytes from {@code guest} on the layers below have nothing for, at most {@code most}. */
+    private long holesBelow(long guest, long most) throws IOException {
+        long end = guest + most;
         long at = guest;
-        while (at < guest + run.length()) {
-            Extent extent = extentBelow(at, guest + run.length() - at);
+        while (at < end) {
+            Extent extent = extentBelow(at, end - at);
             if (!extent.isHole()) {
-                return false;
+                break;
             }
             at = extent.end();
         }
-        return true;
+        return at - guest;
     }
 }

@@ -36,6 +36,11 @@ public record ImageParts(
         CompressedClusters compressed,
         @Nullable Layer backing) {
 
+    /** The same file seen through another map, under other holds: for reading only. */
+    public ImageParts over(ClusterMap other, RangeLock holds) {
+        return new ImageParts(version, geometry, file, data, other, clusters, holds, buffers, compressed, backing);
+    }
+
     /** Whether clusters can say that they are zero. */
     boolean hasZeroClusters() {
         return version >= 3;

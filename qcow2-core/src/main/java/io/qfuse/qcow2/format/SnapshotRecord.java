@@ -44,22 +44,51 @@ public record SnapshotRecord(
     public static final int FIXED_LENGTH = 40;
     /** Bytes of ids and names that are kept, as many as QEMU keeps. */
     private static final int MAX_SHOWN = 255;
+    /** As many as a decimal number of 64 bits has. */
+    private static final int ID_DIGITS = 20;
     /** A field that the entry does not have. */
     public static final long NOT_STORED = -1;
+
+    /** The same without its name and with no more than the beginning of its id: of a bounded size, for whoever keeps many. */
+    public SnapshotRecord withoutTexts() {
+        return new SnapshotRecord(
+                l1Offset,
+                l1Size,
+                id.substring(0, Math.min(id.length(), ID_DIGITS)),
+                "",
+                dateSeconds,
+                dateNanos,
+                vmClockNanos,
+                vmStateSize,
+                virtualSize,
+                icount);
+    }
+
+    /** The disk's size then in bytes, as stored; where it is not, the present one. */
+    public long sizeIn(Header present) {
+        return virtualSize == NOT_STORED ? present.size() : virtualSize;
+    }
 
     /**
      * The header under which the image shows this snapshot's state instead of the present one.
      *
+     * @param fileLength bytes of the image's file, which hold all of the L1 table: whoever takes a snapshot writes it whole
      * @throws Qcow2Exception where its L1 table or its size breaks the format
      */
-    public Header shownBy(Header present, Path path) throws Qcow2Exception {
-        long size = virtualSize == NOT_STORED ? present.size() : virtualSize;
+    public Header shownBy(Header present, Path path, long fileLength) throws Qcow2Exception {
+        long size = sizeIn(present);
         Geometry geometry = present.geometry();
         if (geometry.offsetInCluster(l1Offset) != 0 || l1Offset < 0 || l1Offset >= Limits.MAX_HOST_OFFSET) {
             throw malformed(path, "snapshot " + id + ": l1_table_offset is 0x" + Long.toHexString(l1Offset));
         }
         if (l1Size > Limits.MAX_L1_SIZE || size < 0 || size > l1Size * geometry.l2Reach()) {
             throw malformed(path, "snapshot " + id + ": l1_size is " + l1Size + ", for a disk of " + size + " bytes");
+        }
+        if (l1Offset + l1Size * Long.BYTES > fileLength) {
+            throw malformed(
+                    path,
+                    "snapshot " + id + ": its L1 table is cut off: l1_table_offset is 0x" + Long.toHexString(l1Offset)
+                            + " and l1_size is " + l1Size + ", in a file of " + fileLength + " bytes");
         }
         return present.showing(size, l1Offset, (int) l1Size);
     }

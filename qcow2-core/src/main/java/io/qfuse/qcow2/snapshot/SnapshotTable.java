@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 
 /**
@@ -32,8 +33,18 @@ public record SnapshotTable(List<SnapshotRecord> snapshots, long length) {
      * @throws Qcow2Exception where it is cut off, longer than any program writes, or an entry makes no sense
      */
     public static SnapshotTable read(HostFile file, Header header) throws IOException {
-        Path path = file.path();
         List<SnapshotRecord> snapshots = new ArrayList<>();
+        return new SnapshotTable(snapshots, read(file, header, snapshots::add));
+    }
+
+    /**
+     * Reads the table and hands out each entry when it has been read, so that the whole need not be held.
+     *
+     * @return the table's bytes
+     * @throws Qcow2Exception as {@link #read(HostFile, Header)} does, in the middle of handing out
+     */
+    public static long read(HostFile file, Header header, Consumer<SnapshotRecord> snapshots) throws IOException {
+        Path path = file.path();
         byte[] fixed = new byte[SnapshotRecord.FIXED_LENGTH];
         long length = 0;
         long end = file.size();
@@ -50,9 +61,9 @@ public record SnapshotTable(List<SnapshotRecord> snapshots, long length) {
                 throw malformed(path, "the snapshot table has more than " + Limits.MAX_SNAPSHOT_TABLE_BYTES + " bytes");
             }
             file.read(at, entry);
-            snapshots.add(SnapshotRecord.decode(entry, path));
+            snapshots.accept(SnapshotRecord.decode(entry, path));
         }
-        return new SnapshotTable(snapshots, length);
+        return length;
     }
 
     /**

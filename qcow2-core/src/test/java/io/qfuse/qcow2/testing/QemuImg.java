@@ -34,6 +34,11 @@ public final class QemuImg {
         return output.toString();
     }
 
+    /** Runs a command that may be refused; whether it was not. */
+    public static boolean succeeds(Object... words) {
+        return run(new StringBuilder(), words) == 0;
+    }
+
     /** Checks an image, changing nothing. */
     public static Check check(Object image) {
         StringBuilder output = new StringBuilder();

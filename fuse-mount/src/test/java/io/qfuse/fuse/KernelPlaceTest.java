@@ -1,0 +1,9 @@
+package io.qfuse.fuse;
+
+final class KernelPlaceTest extends PlaceConformance {
+
+    @Override
+    Transport transport() {
+        return Transport.KERNEL;
+    }
+}
