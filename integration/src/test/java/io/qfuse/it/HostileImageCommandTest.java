@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Arrays;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -63,10 +64,10 @@ class HostileImageCommandTest {
         patch(INCOMPATIBLE_FEATURES, 1L << 40);
         try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
             file.seek(HEADER_LENGTH);
-            file.writeInt(0x6803f857);
-            file.writeInt(48);
-            file.writeShort(40);
-            file.write("wings\n\033[2Jclear".getBytes(StandardCharsets.US_ASCII));
+            assertThat(file.readInt()).as("the table of feature names").isEqualTo(0x6803f857);
+            file.seek(HEADER_LENGTH + 8);
+            file.writeShort(40); // takes the place of the first name
+            file.write(Arrays.copyOf("wings\n\033[2Jclear".getBytes(StandardCharsets.US_ASCII), 46));
         }
         assertThat(refused("info", image)).contains("bit 40 (wings??[2Jclear)");
         assertThat(refused("mount", image, mountPoint)).contains("bit 40 (wings??[2Jclear)");

@@ -6,10 +6,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.BitSet;
 import java.util.List;
-import java.util.Optional;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -42,7 +40,8 @@ public final class QemuBitmaps {
                 "--output=json",
                 "--image-opts",
                 "driver=nbd,server.type=unix,server.path=" + socket + ",x-dirty-bitmap=qemu:dirty-bitmap:" + name);
-        awaitEnd(process); // it ends by itself when its one client leaves, and has the image locked until then
+        end(process); // it would end by itself, seconds after its one client has left, and has the image locked
+        // until then
         BitSet dirty = new BitSet();
         Matcher matcher = ENTRY.matcher(map);
         while (matcher.find()) {
@@ -55,14 +54,14 @@ public final class QemuBitmaps {
         return dirty;
     }
 
-    private static void awaitEnd(long process) {
-        try {
-            Optional<ProcessHandle> server = ProcessHandle.of(process);
-            if (server.isPresent()) {
-                server.get().onExit().get(60, TimeUnit.SECONDS);
+    private static void end(long process) {
+        ProcessHandle.of(process).ifPresent(ProcessHandle::destroy);
+        long end = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
+        while (ProcessHandle.of(process).isPresent()) {
+            if (System.nanoTime() > end) {
+                throw new AssertionError("qemu-nbd, process " + process + ", does not end");
             }
-        } catch (InterruptedException | ExecutionException | TimeoutException e) {
-            throw new AssertionError("qemu-nbd does not end", e);
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
         }
     }
 
