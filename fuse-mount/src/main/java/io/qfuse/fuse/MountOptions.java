@@ -18,8 +18,8 @@ import java.util.TreeSet;
  * @param gid the group, or {@link #UNSET}
  * @param umask the permission bits to leave out, or {@link #UNSET}
  * @param fsName what the mount table names as the source; empty for the image's path
- * @param subtype the file system's type is {@code fuse.} and this; only {@link #SUBTYPE} is found again by
- *     {@link MountTable#ours()}
+ * @param subtype the file system's type is {@code fuse.} and this: {@link #SUBTYPE}, or that, a dot, and what the user
+ *     calls it
  * @param workers threads that serve requests at once; 0 for as many as there are processors, at least two
  */
 public record MountOptions(

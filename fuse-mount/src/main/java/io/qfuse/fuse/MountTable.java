@@ -39,7 +39,7 @@ public final class MountTable {
 
         /** Whether one of ours serves it. */
         public boolean isOurs() {
-            return type.equals("fuse." + MountOptions.SUBTYPE);
+            return (type + ".").startsWith("fuse." + MountOptions.SUBTYPE + ".");
         }
     }
 

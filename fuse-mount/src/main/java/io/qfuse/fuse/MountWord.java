@@ -40,9 +40,14 @@ final class MountWord {
             case "gid" -> options.withOwner(options.uid(), number(key, value, 10), options.umask());
             case "umask" -> options.withOwner(options.uid(), options.gid(), umask(value));
             case "fsname" -> options.withFsName(text(key, value));
-            case "subtype" -> options.withSubtype(text(key, value));
+            case "subtype" -> options.withSubtype(subtype(text(key, value)));
             default -> throw refused(key + "=" + value, "unknown");
         };
+    }
+
+    /** Whatever it is called beside, a mount of ours can be told from others by its type. */
+    private static String subtype(String value) {
+        return value.equals(MountOptions.SUBTYPE) ? value : MountOptions.SUBTYPE + "." + value;
     }
 
     private static int umask(String value) {

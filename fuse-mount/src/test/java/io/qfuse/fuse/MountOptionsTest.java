@@ -35,7 +35,7 @@ final class MountOptionsTest {
                 "uid=7,gid=8,umask=0027,fsname=a\\,b,subtype=x,allow_other,default_permissions,defaults");
         assertThat(options.permissions(0, 0)).isEqualTo(new Permissions(7, 8, 0640, 0750));
         assertThat(options.fsName()).isEqualTo("a,b");
-        assertThat(options.subtype()).isEqualTo("x");
+        assertThat(options.subtype()).isEqualTo("qfuse.x");
         assertThat(options.allowOther()).isEqualTo(AllowOther.ON);
         assertThat(options.defaultPermissions()).isTrue();
     }

@@ -101,6 +101,15 @@ abstract class PlaceConformance extends MountFixture {
     }
 
     @Test
+    void a_mount_with_a_subtype_of_the_users_is_still_ours() throws Exception {
+        Path at = Files.createDirectory(temporary.resolve("typed"));
+        mount(at, MountOptions.defaults().withWords("subtype=lab"), image("x", disk));
+        assertThat(MountTable.read().at(at.toRealPath()).orElseThrow().type()).isEqualTo("fuse.qfuse.lab");
+        Mount.unmount(at);
+        assertThat(at).isEmptyDirectory();
+    }
+
+    @Test
     void taken_and_impossible_mount_points_are_refused() throws Exception {
         assertThatThrownBy(() -> mount(place, MountOptions.defaults(), image("y", disk)))
                 .isInstanceOf(MountException.class)

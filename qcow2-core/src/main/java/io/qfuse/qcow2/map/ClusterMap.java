@@ -107,15 +107,30 @@ public final class ClusterMap {
         return layout.hasHost(descriptor) ? host + into : -1;
     }
 
-    /** How far the L1 table has no L2 table from {@code guest} on; looks at one slice of the L1 table at most. */
+    /**
+     * How far the L1 table has no L2 table from {@code guest} on; looks at one slice of the L1 table, which is taken once: one that
+     * the cache does not keep is not read again for each entry.
+     */
     private long withoutTable(long guest, long most) throws IOException {
+        L1Location table = l1;
         long reach = geometry.l2Reach();
         int index = geometry.l1Index(guest);
-        long length = reach - (guest & (reach - 1));
-        int stop = index + tables.sliceSize() / Tables.ENTRY;
-        while (length < most && ++index < stop && L1Entry.l2Offset(l1Entry(index)) == 0) {
-            length += reach;
+        long first = reach - (guest & (reach - 1));
+        long length = first;
+        if (index + 1 < table.entries()) {
+            long at = table.offset() + (long) index * Tables.ENTRY;
+            Slice slice = tables.slice(at);
+            int next = tables.within(at) + Tables.ENTRY;
+            long end = tables.within(at) + (long) (table.entries() - index) * Tables.ENTRY;
+            for (; next < Math.min(end, tables.sliceSize()) && length < most; next += Tables.ENTRY) {
+                if (L1Entry.l2Offset(slice.getLong(next)) != 0) {
+                    break;
+                }
+                length += reach;
+            }
         }
+        // Where the table has moved meanwhile, its old place may have said less.
+        length = table.equals(l1) ? length : first;
         return Math.min(length, most);
     }
 
