@@ -91,11 +91,11 @@ final class BitmapQemuTest {
             value = {
                 "cluster_size=512 9 16 21",
                 "cluster_size=512,refcount_bits=1,backed 9 12 31",
-                "cluster_size=4k,refcount_bits=64 9 13 20",
-                "cluster_size=64k 9 16 20",
-                "cluster_size=64k,extended_l2=on,backed 9 16 24",
-                "cluster_size=64k,external 9 16 21",
-                "cluster_size=2M,refcount_bits=8 9 16 21"
+                "cluster_size=4k,refcount_bits=64 12 13 20",
+                "cluster_size=64k 12 16 20",
+                "cluster_size=64k,extended_l2=on,backed 11 16 24",
+                "cluster_size=64k,external 12 16 21",
+                "cluster_size=2M,refcount_bits=8 12 16 21"
             })
     void qemu_finds_the_bits_of_what_both_have_written(String options, int fine, int middle, int coarse)
             throws IOException {
