@@ -1,8 +1,12 @@
 package io.qfuse.it;
 
+import io.qfuse.qcow2.OpenOptions;
+import io.qfuse.qcow2.Passphrase;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -29,8 +33,14 @@ record ImageRecipe(String options, int size, Base base, Content content) {
     /** What an image holds at first. */
     enum Content {
         NOTHING,
-        COMPRESSED
+        COMPRESSED,
+        /** Data that an internal snapshot shares. */
+        SNAPSHOT,
+        /** Nothing, under a passphrase. */
+        ENCRYPTED
     }
+
+    private static final String SECRET = "correct horse";
 
     private static final int MIB = 1 << 20;
 
@@ -47,7 +57,16 @@ record ImageRecipe(String options, int size, Base base, Content content) {
                 new ImageRecipe(
                         "compat=1.1,cluster_size=16k,compression_type=zstd", 6 * MIB, Base.NONE, Content.COMPRESSED),
                 new ImageRecipe("compat=1.1,cluster_size=64k,extended_l2=on", 12 * MIB, Base.RAW, Content.NOTHING),
-                new ImageRecipe("compat=1.1,cluster_size=16k,extended_l2=on", 3 * MIB, Base.CHAIN, Content.NOTHING));
+                new ImageRecipe("compat=1.1,cluster_size=16k,extended_l2=on", 3 * MIB, Base.CHAIN, Content.NOTHING),
+                new ImageRecipe("compat=1.1,cluster_size=64k,data_file=data", 8 * MIB, Base.RAW, Content.NOTHING),
+                new ImageRecipe(
+                        "compat=1.1,cluster_size=4k,data_file=data,data_file_raw=on",
+                        4 * MIB,
+                        Base.NONE,
+                        Content.NOTHING),
+                new ImageRecipe("compat=1.1,cluster_size=64k", 8 * MIB, Base.CHAIN, Content.SNAPSHOT),
+                new ImageRecipe("compat=1.1,cluster_size=64k", 8 * MIB, Base.RAW, Content.ENCRYPTED),
+                new ImageRecipe("compat=1.1,cluster_size=64k,extended_l2=on", 8 * MIB, Base.NONE, Content.ENCRYPTED));
     }
 
     /** Makes {@code disk.qcow2} and what lies below it in the test's directory. */
@@ -60,18 +79,58 @@ record ImageRecipe(String options, int size, Base base, Content content) {
             return image;
         }
         switch (base) {
-            case NONE -> qemuImg.ok("create", "-q", "-f", "qcow2", "-o", options, image, size);
+            case NONE -> make(scratch, image);
             case RAW -> {
                 Path raw = Files.write(scratch.path("base.raw"), patches(size * 3 / 4 & -512, random));
                 scratch.shell().run("fallocate", "--dig-holes", raw).ok();
-                qemuImg.ok("create", "-q", "-f", "qcow2", "-o", options, "-b", raw, "-F", "raw", image, size);
+                make(scratch, image, "-b", raw, "-F", "raw");
             }
             case CHAIN -> {
                 Path middle = chain(scratch, random);
-                qemuImg.ok("create", "-q", "-f", "qcow2", "-o", options, "-b", middle, "-F", "qcow2", image, size);
+                make(scratch, image, "-b", middle, "-F", "qcow2");
             }
         }
+        if (content == Content.SNAPSHOT) {
+            scratch.qemuIo().on(image, "write -P 9 " + size / 3 + " " + size / 4);
+            qemuImg.ok("snapshot", "-c", "kept", image);
+        }
         return image;
+    }
+
+    private void make(Scratch scratch, Path image, Object... more) throws IOException {
+        List<Object> words = new ArrayList<>(List.of("create", "-q", "-f", "qcow2"));
+        words.addAll(List.of(more));
+        if (content != Content.ENCRYPTED) {
+            words.addAll(List.of("-o", options, image, size));
+            scratch.qemuImg().ok(words.toArray());
+            return;
+        }
+        Files.writeString(scratch.path("secret"), SECRET);
+        String encrypted = options + ",encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10";
+        words.addAll(List.of("--object", "secret,id=s,file=secret", "-o", encrypted, image, size));
+        Result made = scratch.qemuImg().run(words.toArray());
+        for (int i = 0; i < 20 && made.err().contains("accurate CPU usage"); i++) {
+            made = scratch.qemuImg().run(words.toArray());
+        }
+        made.ok();
+    }
+
+    /** How the image is opened by us. */
+    OpenOptions open() {
+        return content == Content.ENCRYPTED
+                ? OpenOptions.readWrite().withPassphrase(Passphrase.of(SECRET.getBytes(StandardCharsets.US_ASCII)))
+                : OpenOptions.readWrite();
+    }
+
+    /** The words by which qemu-img opens the image. */
+    List<Object> opened(Path image) {
+        return content == Content.ENCRYPTED
+                ? List.of(
+                        "--object",
+                        "secret,id=s,file=secret",
+                        "--image-opts",
+                        "driver=qcow2,encrypt.key-secret=s,file.filename=" + image)
+                : List.of("-f", "qcow2", image);
     }
 
     /** Zeroes, data and holes in the upper layer, compressed data in the lower one. */

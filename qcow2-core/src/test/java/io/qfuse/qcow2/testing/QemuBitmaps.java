@@ -57,11 +57,20 @@ public final class QemuBitmaps {
     private static void end(long process) {
         ProcessHandle.of(process).ifPresent(ProcessHandle::destroy);
         long end = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
-        while (ProcessHandle.of(process).isPresent()) {
+        while (isRunning(process)) {
             if (System.nanoTime() > end) {
                 throw new AssertionError("qemu-nbd, process " + process + ", does not end");
             }
             LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
+        }
+    }
+
+    /** What has ended and was not yet taken note of by its parent, which may be slow, has no command line any more. */
+    private static boolean isRunning(long process) {
+        try {
+            return !Files.readString(Path.of("/proc/" + process + "/cmdline")).isEmpty();
+        } catch (IOException e) {
+            return false; // gone, be it in the middle of the read
         }
     }
 
