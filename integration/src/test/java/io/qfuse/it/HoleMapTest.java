@@ -48,29 +48,29 @@ class HoleMapTest {
     @MethodSource("kinds")
     void holes_are_where_qemu_img_map_finds_zeroes(ImageRecipe recipe, Transport transport) throws Exception {
         Path image = recipe.create(scratch, new Random(3));
-        scratch.qemuIo()
-                .on(
-                        image,
-                        "write -P 1 0 70000",
-                        "write -z 131072 131072",
-                        "write -P 2 400000 3",
-                        "write -z -u 524288 65536",
-                        "write -P 3 " + (recipe.size() - 512) + " 512",
-                        "discard 65536 65536");
-        List<Data> expected = mapped(image);
-        try (ServedHere served = ServedHere.serve(image, scratch.directory("mnt"), transport);
+        recipe.qemuIo(
+                scratch,
+                image,
+                "write -P 1 0 70000",
+                "write -z 131072 131072",
+                "write -P 2 400000 3",
+                "write -z -u 524288 65536",
+                "write -P 3 " + (recipe.size() - 512) + " 512",
+                "discard 65536 65536");
+        List<Data> expected = mapped(recipe, image);
+        try (ServedHere served = recipe.serve(image, scratch.directory("mnt"), transport);
                 RawFile file = RawFile.buffered(served.raw())) {
             assertThat(walked(file)).isEqualTo(expected);
         }
         // Writing through the mount changes both in the same way.
-        try (ServedHere served = ServedHere.serve(image, scratch.path("mnt"), transport);
+        try (ServedHere served = recipe.serve(image, scratch.path("mnt"), transport);
                 RawFile file = RawFile.buffered(served.raw())) {
             file.write(recipe.size() / 2, new byte[5000]);
             file.allocate(RawFile.PUNCH_HOLE | RawFile.KEEP_SIZE, 0, recipe.size() / 3);
             file.allocate(RawFile.ZERO_RANGE, recipe.size() - recipe.size() / 4, recipe.size() / 8 + 77);
             expected = walked(file);
         }
-        assertThat(mapped(image)).isEqualTo(expected);
+        assertThat(mapped(recipe, image)).isEqualTo(expected);
     }
 
     @ParameterizedTest
@@ -96,7 +96,7 @@ class HoleMapTest {
     @MethodSource("kinds")
     void sparse_copies_are_whole(ImageRecipe recipe, Transport transport) throws Exception {
         Path image = recipe.create(scratch, new Random(4));
-        try (ServedHere served = ServedHere.serve(image, scratch.directory("mnt"), transport)) {
+        try (ServedHere served = recipe.serve(image, scratch.directory("mnt"), transport)) {
             try (RawFile file = RawFile.buffered(served.raw())) {
                 byte[] fresh = new byte[100_000];
                 new Random(5).nextBytes(fresh);
@@ -110,7 +110,7 @@ class HoleMapTest {
                 assertThat(Files.mismatch(served.raw(), copy)).as(sparse).isEqualTo(-1);
             }
         }
-        scratch.qemuImg().same("raw", scratch.path("auto.raw"), "qcow2", image);
+        assertThat(recipe.flat(scratch, image)).isEqualTo(Files.readAllBytes(scratch.path("auto.raw")));
     }
 
     private static void assertNothing(ThrowingCallable call) {
@@ -133,10 +133,8 @@ class HoleMapTest {
     }
 
     /** What qemu-img says, neighbours that differ only in where they lie taken together. */
-    private List<Data> mapped(Path image) {
-        String map = scratch.qemuImg()
-                .ok("map", "-f", "qcow2", "--output=json", image)
-                .out();
+    private List<Data> mapped(ImageRecipe recipe, Path image) {
+        String map = recipe.qemuImg(scratch, "map", image, "--output=json").out();
         List<Data> found = new ArrayList<>();
         for (Matcher entry = MAPPED.matcher(map); entry.find(); ) {
             if (entry.group(3).equals("true")) {

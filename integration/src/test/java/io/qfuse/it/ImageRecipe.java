@@ -1,5 +1,6 @@
 package io.qfuse.it;
 
+import io.qfuse.fuse.Transport;
 import io.qfuse.qcow2.OpenOptions;
 import io.qfuse.qcow2.Passphrase;
 import java.io.IOException;
@@ -115,15 +116,37 @@ record ImageRecipe(String options, int size, Base base, Content content) {
         made.ok();
     }
 
-    /** How the image is opened by us. */
-    OpenOptions open() {
-        return content == Content.ENCRYPTED
-                ? OpenOptions.readWrite().withPassphrase(Passphrase.of(SECRET.getBytes(StandardCharsets.US_ASCII)))
-                : OpenOptions.readWrite();
+    /** Mounts the image for writing, by this process. */
+    ServedHere serve(Path image, Path mountPoint, Transport transport) throws IOException {
+        OpenOptions open = OpenOptions.readWrite();
+        if (content == Content.ENCRYPTED) {
+            open = open.withPassphrase(Passphrase.of(SECRET.getBytes(StandardCharsets.US_ASCII)));
+        }
+        return ServedHere.serve(image, mountPoint, transport, open);
     }
 
-    /** The words by which qemu-img opens the image. */
-    List<Object> opened(Path image) {
+    /** Runs a verb of qemu-img on the image; it has to succeed. */
+    Result qemuImg(Scratch scratch, String verb, Path image, Object... more) {
+        List<Object> words = new ArrayList<>(List.of(verb));
+        words.addAll(opened(image));
+        words.addAll(List.of(more));
+        return scratch.qemuImg().ok(words.toArray());
+    }
+
+    /** Runs commands of qemu-io on the image; they have to succeed. */
+    void qemuIo(Scratch scratch, Path image, String... commands) {
+        scratch.qemuIo().opened(opened(image), commands);
+    }
+
+    /** The disk as qemu-img reads it. */
+    byte[] flat(Scratch scratch, Path image) throws IOException {
+        Path raw = scratch.path("flat.raw");
+        qemuImg(scratch, "convert", image, "-O", "raw", raw);
+        return Files.readAllBytes(raw);
+    }
+
+    /** The words by which programs of qemu open the image. */
+    private List<Object> opened(Path image) {
         return content == Content.ENCRYPTED
                 ? List.of(
                         "--object",

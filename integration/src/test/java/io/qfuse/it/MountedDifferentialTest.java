@@ -51,14 +51,14 @@ class MountedDifferentialTest {
         Random random = new Random(seed);
         Path image = recipe.create(scratch, random);
         Path mountPoint = scratch.directory("mnt");
-        RandomUser user = new RandomUser(random, flat(recipe, image));
+        RandomUser user = new RandomUser(random, recipe.flat(scratch, image));
         for (int mount = 0; mount < MOUNTS; mount++) {
-            try (ServedHere served = ServedHere.serve(image, mountPoint, transport, recipe.open())) {
+            try (ServedHere served = recipe.serve(image, mountPoint, transport)) {
                 use(served.raw(), user, "mount " + mount + " of " + recipe + " over " + transport + ", seed " + seed);
             }
-            qemuImg("check", recipe, image);
+            recipe.qemuImg(scratch, "check", image);
         }
-        byte[] flat = flat(recipe, image);
+        byte[] flat = recipe.flat(scratch, image);
         assertThat(flat).as("the size").hasSameSizeAs(user.model());
         assertThat(Arrays.mismatch(flat, user.model()))
                 .as("first byte that qemu reads differently")
@@ -78,19 +78,5 @@ class MountedDifferentialTest {
         if (!Arrays.equals(Files.readAllBytes(raw), user.model())) {
             throw new AssertionError("all bytes, at the end of " + where);
         }
-    }
-
-    /** The disk as qemu-img reads it. */
-    private byte[] flat(ImageRecipe recipe, Path image) throws Exception {
-        Path raw = scratch.path("flat.raw");
-        qemuImg("convert", recipe, image, "-O", "raw", raw);
-        return Files.readAllBytes(raw);
-    }
-
-    private void qemuImg(String verb, ImageRecipe recipe, Path image, Object... more) {
-        List<Object> words = new ArrayList<>(List.of(verb));
-        words.addAll(recipe.opened(image));
-        words.addAll(List.of(more));
-        scratch.qemuImg().ok(words.toArray());
     }
 }

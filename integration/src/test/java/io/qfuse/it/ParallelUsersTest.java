@@ -50,16 +50,13 @@ class ParallelUsersTest {
     void users_of_one_cluster_never_lose_or_see_each_others_bytes(ImageRecipe recipe, Transport transport, long seed)
             throws Exception {
         Path image = recipe.create(scratch, new Random(seed));
-        Path flat = scratch.path("flat.raw");
-        scratch.qemuImg().ok("convert", "-f", "qcow2", "-O", "raw", image, flat);
-        byte[] model = Files.readAllBytes(flat);
-        try (ServedHere served = ServedHere.serve(image, scratch.directory("mnt"), transport)) {
+        byte[] model = recipe.flat(scratch, image);
+        try (ServedHere served = recipe.serve(image, scratch.directory("mnt"), transport)) {
             use(served.raw(), model, seed);
             assertThat(Files.readAllBytes(served.raw())).isEqualTo(model);
         }
-        scratch.qemuImg().check(image);
-        Files.write(flat, model);
-        scratch.qemuImg().same("raw", flat, "qcow2", image);
+        recipe.qemuImg(scratch, "check", image);
+        assertThat(recipe.flat(scratch, image)).isEqualTo(model);
     }
 
     private static void use(Path raw, byte[] model, long seed) throws Exception {
