@@ -2,6 +2,7 @@ package io.qfuse.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.qfuse.fuse.IoFlusher;
 import java.io.BufferedReader;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -39,6 +40,7 @@ final class Background {
      * @return the exit code for this process
      */
     static int start(List<String> words, boolean withInput) throws IOException, InterruptedException {
+        IoFlusher.markThisThread(); // for all threads of the child, the virtual machine's own among them
         Process child = new ProcessBuilder(command(words))
                 .redirectInput(
                         withInput

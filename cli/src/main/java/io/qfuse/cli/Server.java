@@ -63,9 +63,7 @@ final class Server {
                 for (ServedImage image : images.served()) {
                     readOnce(serving.rawFile(image));
                 }
-                if (!serving.hint().isEmpty()) {
-                    System.err.println("qfuse: " + serving.hint());
-                }
+                serving.hints().forEach(hint -> System.err.println("qfuse: " + hint));
                 announcement.ready();
             } catch (IOException | RuntimeException e) {
                 serving.close();

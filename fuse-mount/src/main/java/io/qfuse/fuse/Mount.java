@@ -8,6 +8,7 @@ import io.qfuse.fuse.kernel.ReadAhead;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -23,7 +24,7 @@ public final class Mount implements AutoCloseable {
     private final String device;
     private final TransportSession session;
     private final ImageFileSystem files;
-    private final String hint;
+    private final List<String> hints;
 
     /** Whether the last flush has been done; guarded by this. */
     private boolean finished;
@@ -31,12 +32,12 @@ public final class Mount implements AutoCloseable {
     /** Why the last flush failed, if it did; guarded by this. */
     private @Nullable IOException lastFlush;
 
-    private Mount(Path mountPoint, String device, TransportSession session, ImageFileSystem files, String hint) {
+    private Mount(Path mountPoint, String device, TransportSession session, ImageFileSystem files, List<String> hints) {
         this.mountPoint = mountPoint;
         this.device = device;
         this.session = session;
         this.files = files;
-        this.hint = hint;
+        this.hints = hints;
     }
 
     /**
@@ -67,17 +68,23 @@ public final class Mount implements AutoCloseable {
     private static Mount serve(ImageFileSystem files, Path place, MountOptions options, Transport transport)
             throws IOException {
         boolean allowOther = allowsOther(options.allowOther());
-        String hint = allowOther || options.allowOther() == AllowOther.OFF
-                ? ""
-                : "only this user, not even root, can use " + place + "; for others, put user_allow_other into "
-                        + FuseConfiguration.FILE;
+        List<String> hints = new ArrayList<>();
+        if (!allowOther && options.allowOther() != AllowOther.OFF) {
+            hints.add("only this user, not even root, can use " + place + "; for others, put user_allow_other into "
+                    + FuseConfiguration.FILE);
+        }
+        // Others than root cannot attach a loop device either.
+        if (KernelMount.uid() == 0 && !IoFlusher.permitted()) {
+            hints.add("without CAP_SYS_RESOURCE (for PR_SET_IO_FLUSHER) a file system in a loop device on " + place
+                    + " can hang where memory is short; keep memory limits off this process");
+        }
         var session = start(files, place, options, allowOther, transport);
         String device =
                 MountTable.read().at(place).map(MountTable.Entry::device).orElse("");
         if (transport == Transport.KERNEL) {
             ReadAhead.raise(device);
         }
-        return new Mount(place, device, session, files, hint);
+        return new Mount(place, device, session, files, List.copyOf(hints));
     }
 
     private static boolean allowsOther(AllowOther wish) {
@@ -102,9 +109,9 @@ public final class Mount implements AutoCloseable {
         return mountPoint;
     }
 
-    /** What the user may want to know about how it was mounted; empty where there is nothing. */
-    public String hint() {
-        return hint;
+    /** What the user may want to know about how it was mounted, a sentence each; most often nothing. */
+    public List<String> hints() {
+        return hints;
     }
 
     /** The raw file of one of the served images. */

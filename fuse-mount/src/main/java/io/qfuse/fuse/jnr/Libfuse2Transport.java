@@ -2,6 +2,7 @@ package io.qfuse.fuse.jnr;
 
 import io.qfuse.fuse.Errno;
 import io.qfuse.fuse.ImageFileSystem;
+import io.qfuse.fuse.IoFlusher;
 import io.qfuse.fuse.MountException;
 import io.qfuse.fuse.MountFlag;
 import io.qfuse.fuse.MountOptions;
@@ -126,6 +127,7 @@ public final class Libfuse2Transport implements TransportSession {
     }
 
     private void serve() {
+        IoFlusher.markThisThread();
         ByteBuffer request = ByteBuffer.allocateDirect((int) library.fuse_chan_bufsize(channel))
                 .order(ByteOrder.nativeOrder());
         long address = Pointer.wrap(Runtime.getSystemRuntime(), request).address();

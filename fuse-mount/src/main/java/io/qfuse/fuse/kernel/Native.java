@@ -54,8 +54,6 @@ final class Native {
 
         int fsync(int fd);
 
-        int prctl(int option, long argument2, long argument3, long argument4, long argument5);
-
         int pipe2(long twoInts, int flags);
 
         int socketpair(int domain, int type, int protocol, long twoInts);

@@ -4,6 +4,7 @@ import static io.qfuse.fuse.kernel.Native.LIBC;
 
 import io.qfuse.fuse.Errno;
 import io.qfuse.fuse.ImageFileSystem;
+import io.qfuse.fuse.IoFlusher;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
 import java.nio.ByteBuffer;
@@ -15,8 +16,6 @@ final class Worker implements Runnable {
 
     /** What the kernel wants the read buffer to hold beside the data of the largest write. */
     private static final int REQUEST_ROOM = 8192;
-
-    private static final int PR_SET_IO_FLUSHER = 57;
 
     private final int device;
     private final PageBuffer request = new PageBuffer(Protocol.WRITE_DATA, Protocol.MAX_IO + REQUEST_ROOM);
@@ -33,7 +32,7 @@ final class Worker implements Runnable {
     /** Serves until the file system is gone. */
     @Override
     public void run() {
-        exemptFromWriteBackThrottling();
+        IoFlusher.markThisThread();
         while (serveOne()) {
             // each turn is one request
         }
@@ -91,13 +90,5 @@ final class Worker implements Runnable {
                 return false;
             }
         }
-    }
-
-    /**
-     * A loop device on a served file writes back through us: were we throttled for too many dirty pages, those would wait
-     * for themselves. Needs CAP_SYS_RESOURCE; without it all works, but under memory pressure.
-     */
-    private static void exemptFromWriteBackThrottling() {
-        LIBC.prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
     }
 }
