@@ -1,19 +1,18 @@
 package io.qfuse.qcow2;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import io.qfuse.qcow2.HostileFields.Damage;
 import io.qfuse.qcow2.TestDisk.KeptOpen;
 import io.qfuse.qcow2.check.ImageChecker;
 import io.qfuse.qcow2.io.HostIoException;
 import io.qfuse.qcow2.io.NativeBuffer;
+import io.qfuse.qcow2.testing.BoundedTime;
 import io.qfuse.qcow2.testing.MemoryHostFile;
 import io.qfuse.qcow2.testing.Specimen;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -31,7 +30,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 @Tag("hostile")
 final class HostileImageTest {
 
-    private static final Duration MOST = Duration.ofSeconds(5);
     private static final long MOST_RESIDENT_KIB = 600 << 10;
     private static final int BUFFER = 1 << 20;
     private static final int PIECE = 1024;
@@ -80,7 +78,7 @@ final class HostileImageTest {
     @ParameterizedTest
     @MethodSource("damages")
     void damage_is_a_clear_error_or_stays_where_it_is(Damage damage) {
-        assertTimeoutPreemptively(MOST, () -> {
+        BoundedTime.run(() -> {
             Path path = directory.resolve("image.qcow2");
             MemoryHostFile image = damage.file();
             image.saveTo(path);

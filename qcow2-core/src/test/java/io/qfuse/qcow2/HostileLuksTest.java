@@ -1,17 +1,16 @@
 package io.qfuse.qcow2;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import io.qfuse.qcow2.TestDisk.KeptOpen;
 import io.qfuse.qcow2.format.HeaderExtension;
 import io.qfuse.qcow2.io.HeaderReader;
 import io.qfuse.qcow2.io.NativeBuffer;
+import io.qfuse.qcow2.testing.BoundedTime;
 import io.qfuse.qcow2.testing.ImageKind;
 import io.qfuse.qcow2.testing.MemoryHostFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -29,7 +28,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 @Tag("hostile")
 final class HostileLuksTest {
 
-    private static final Duration MOST = Duration.ofSeconds(5);
     private static final int WRITTEN = 100_000;
     private static final ImageKind PLAIN = new ImageKind(3, 12, 4, false);
     private static final int SLOT_ACTIVE = 0x00ac71f3;
@@ -80,7 +78,7 @@ final class HostileLuksTest {
     @ParameterizedTest
     @MethodSource("damages")
     void a_hostile_crypto_header_is_one_line_or_leaves_the_bytes_right(String what, int at, int bytes, long value) {
-        assertTimeoutPreemptively(MOST, () -> {
+        BoundedTime.run(() -> {
             MemoryHostFile image = image();
             byte[] extension =
                     HeaderReader.read(image).extension(HeaderExtension.CRYPTO).orElseThrow();
