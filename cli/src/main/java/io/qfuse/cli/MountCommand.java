@@ -4,6 +4,7 @@ import io.qfuse.fuse.MountOptions;
 import io.qfuse.fuse.MountOptions.AllowOther;
 import io.qfuse.fuse.Transport;
 import io.qfuse.qcow2.OpenOptions;
+import io.qfuse.qcow2.OpenOptions.Discard;
 import io.qfuse.qcow2.Passphrase;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -59,6 +60,15 @@ final class MountCommand implements Callable<Integer> {
                     + " fsname=NAME, subtype=NAME, nosuid, suid, nodev, dev, noexec, exec, sync, async, dirsync,"
                     + " noatime, atime, defaults.")
     private List<String> words = new ArrayList<>();
+
+    @Option(
+            names = "--discard",
+            paramLabel = "unmap|ignore",
+            description =
+                    "What becomes of host space where a hole is punched into a raw file: it is given back once that"
+                            + " is durable (unmap, the default), or stays with the image (ignore), of which no hole is punched"
+                            + " then. The range reads as zeroes either way.")
+    private Discard discard = Discard.UNMAP;
 
     @Mixin
     private ImageOptions imageOptions = new ImageOptions();
@@ -130,7 +140,7 @@ final class MountCommand implements Callable<Integer> {
         if (!forOne.isEmpty() && images.size() > 1) {
             throw usage(forOne + " is for one image");
         }
-        OpenOptions open = imageOptions.toOpen(!mount.readOnly());
+        OpenOptions open = imageOptions.toOpen(!mount.readOnly()).withDiscard(discard);
         if (snapshots && !open.snapshot().isEmpty()) {
             throw usage("--snapshots shows all of them: give it without --snapshot");
         }

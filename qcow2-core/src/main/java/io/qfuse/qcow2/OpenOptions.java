@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param withBacking whether the backing file is opened; without it zeroes are in its place
  * @param dataFile the external data file of the image, or empty for the one that the image names
  * @param allowExternal whether the image may name a data file outside its own directory
+ * @param discard what becomes of host space that the guest gives up
  * @param passphrase what opens an encrypted image and the encrypted images below it, or null; it stays the caller's
  */
 public record OpenOptions(
@@ -26,14 +27,26 @@ public record OpenOptions(
         boolean withBacking,
         String dataFile,
         boolean allowExternal,
+        Discard discard,
         @Nullable Passphrase passphrase) {
+
+    /** What becomes of host space that the guest gives up. The guest reads zeroes there either way. */
+    public enum Discard {
+        /** It is given back to the host's file system, once the giving up is durable. */
+        UNMAP,
+        /**
+         * It stays with the image: a cluster of the image's own becomes a zero cluster that keeps its place, any other is
+         * given up for use within the image, and no hole is made in any file.
+         */
+        IGNORE
+    }
 
     /** The metadata cache when nothing else is asked for: 32 MiB. */
     public static final long DEFAULT_CACHE_BYTES = 32L << 20;
 
     /** For reading and writing, with the defaults. */
     public static OpenOptions readWrite() {
-        return new OpenOptions(true, false, DEFAULT_CACHE_BYTES, "", "", true, "", false, null);
+        return new OpenOptions(true, false, DEFAULT_CACHE_BYTES, "", "", true, "", false, Discard.UNMAP, null);
     }
 
     /** For reading only, with the defaults. */
@@ -102,7 +115,23 @@ public record OpenOptions(
                 withBacking,
                 dataFile,
                 allowExternal,
+                discard,
                 secret);
+    }
+
+    /** The same with another fate of what the guest gives up. */
+    public OpenOptions withDiscard(Discard what) {
+        return new OpenOptions(
+                writable,
+                forceShare,
+                cacheBytes,
+                backingFormat,
+                snapshot,
+                withBacking,
+                dataFile,
+                allowExternal,
+                what,
+                passphrase);
     }
 
     private OpenOptions with(
@@ -114,6 +143,6 @@ public record OpenOptions(
             boolean whole,
             String file,
             boolean allow) {
-        return new OpenOptions(can, force, bytes, format, idOrName, whole, file, allow, passphrase);
+        return new OpenOptions(can, force, bytes, format, idOrName, whole, file, allow, discard, passphrase);
     }
 }

@@ -99,9 +99,10 @@ final class Qcow2Image implements Disk {
         this.data = Encryption.over(stored, file, header, options.passphrase());
         this.tables = new Tables(file, geometry, caches.metadata(), health, metadata);
         this.allocator = new ClusterAllocator(file, tables, header, health, metadata);
+        boolean unmaps = options.discard() == OpenOptions.Discard.UNMAP;
         this.clusters = header.hasExternalData()
-                ? new ExternalClusters(guestFile, geometry, header.hasRawExternalData())
-                : new OwnClusters(allocator);
+                ? new ExternalClusters(guestFile, geometry, header.hasRawExternalData(), unmaps)
+                : new OwnClusters(allocator, unmaps);
         health.keep(header.hasRawExternalData() ? Features.RAW_EXTERNAL_DATA : 0);
         ClusterMap map = new ClusterMap(file, tables, allocator, health, metadata, header);
         this.checkpoint = new Checkpoint(file, data, tables, allocator, map, health, metadata, header);

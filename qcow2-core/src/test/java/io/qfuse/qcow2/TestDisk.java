@@ -79,8 +79,12 @@ final class TestDisk implements AutoCloseable {
     }
 
     static Disk open(HostFile file, @Nullable HostFile data, MemoryHostFile base, long cacheBytes) throws IOException {
+        return open(file, data, base, OpenOptions.readWrite().withCacheBytes(cacheBytes));
+    }
+
+    static Disk open(HostFile file, @Nullable HostFile data, MemoryHostFile base, OpenOptions how) throws IOException {
         Passphrase secret = Passphrase.of(PASSPHRASE.getBytes(StandardCharsets.US_ASCII));
-        OpenOptions options = OpenOptions.readWrite().withCacheBytes(cacheBytes).withPassphrase(secret);
+        OpenOptions options = how.withPassphrase(secret);
         byte[] start = new byte[(int) Math.min(file.size(), 2 << 20)];
         file.read(0, start);
         var header = HeaderCodec.decode(start, file.path(), file.size());

@@ -162,7 +162,7 @@ final class StoredBitmap {
             for (int i = 0; i < run.clusters(); i++) {
                 long offset = run.offset() + geometry.clusterOffset(i);
                 if (allocator.isSole(offset)) {
-                    allocator.free(offset, 1, true);
+                    allocator.free(offset, 1, false);
                 }
             }
         }

@@ -115,10 +115,9 @@ public final class Resizer {
             throw e;
         }
         bitmaps.resize(to);
+        zeroes.discard(image.geometry().clusterCeiling(to), image.geometry().clusterCeiling(from));
         image.locks().lockAll();
         try {
-            zeroes.discardHeld(
-                    image.geometry().clusterCeiling(to), image.geometry().clusterCeiling(from));
             image.clusters().resize(from, to);
         } finally {
             image.locks().unlockAll();

@@ -63,7 +63,8 @@ public final class ZeroWriter {
             long next = Math.min(end, geometry.clusterStart(at) + geometry.clusterOffset(MOST_HELD));
             image.lockExclusive(at, next - at);
             try {
-                zeroHeld(at, next == size.getAsLong() ? geometry.clusterCeiling(next) : next, unmap);
+                long last = next == size.getAsLong() ? geometry.clusterCeiling(next) : next;
+                zeroHeld(at, last, unmap && image.clusters().unmaps());
             } finally {
                 image.unlockExclusive(at, next - at);
             }
@@ -72,7 +73,7 @@ public final class ZeroWriter {
     }
 
     /** Makes a range zero whose clusters the caller holds exclusively. */
-    void zeroHeld(long guest, long end, boolean unmap) throws IOException {
+    private void zeroHeld(long guest, long end, boolean unmap) throws IOException {
         Geometry geometry = image.geometry();
         long first = Math.min(geometry.subclusterCeiling(guest), end);
         long last = Math.max(geometry.subclusterStart(end), first);
@@ -161,26 +162,44 @@ public final class ZeroWriter {
         return length;
     }
 
-    /** Unlinks whole clusters behind the end of a disk that has shrunk; the caller holds everything. */
-    void discardHeld(long first, long end) throws IOException {
-        long at = first;
-        while (at < end) {
-            Mapping run = image.map().lookup(at, end - at);
-            if (run.kind() == Kind.UNALLOCATED
-                    && !run.hasHost()
-                    && run.length() >= image.geometry().clusterSize()) {
-                at += image.geometry().clusterStart(run.length());
-                continue;
-            }
-            long whole =
-                    Math.max(image.geometry().clusterSize(), image.geometry().clusterStart(run.length()));
-            try (EntrySpan span = image.map().open(at, whole)) {
-                image.clusters().zero(at, image.geometry().clusterOffset(span.clusters()), true);
-                for (int i = 0; i < span.clusters(); i++) {
-                    old.replace(span, i, 0, 0, true);
-                }
-                at += image.geometry().clusterOffset(span.clusters());
+    /**
+     * Gives up whole clusters behind the end of a disk that has shrunk. What a write that came too late leaves there does no
+     * harm: a disk that grows again is made zero first.
+     */
+    void discard(long first, long end) throws IOException {
+        for (long at = first; at < end; ) {
+            pressure.relieve();
+            long from = at;
+            long next = Math.min(end, from + image.geometry().clusterOffset(MOST_HELD));
+            image.lockExclusive(from, next - from);
+            try {
+                at = discardHeld(from, next, end);
+            } finally {
+                image.unlockExclusive(from, next - from);
             }
         }
+    }
+
+    /** Gives up the clusters up to {@code held}, and passes by what is empty however far it goes. */
+    private long discardHeld(long first, long held, long end) throws IOException {
+        Geometry geometry = image.geometry();
+        boolean unmap = image.clusters().unmaps();
+        long at = first;
+        while (at < held) {
+            Mapping run = image.map().lookup(at, end - at);
+            if (run.kind() == Kind.UNALLOCATED && !run.hasHost() && run.length() >= geometry.clusterSize()) {
+                at += geometry.clusterStart(run.length());
+                continue;
+            }
+            long whole = Math.max(geometry.clusterSize(), geometry.clusterStart(Math.min(run.length(), held - at)));
+            try (EntrySpan span = image.map().open(at, whole)) {
+                image.clusters().zero(at, geometry.clusterOffset(span.clusters()), unmap);
+                for (int i = 0; i < span.clusters(); i++) {
+                    old.replace(span, i, 0, 0, unmap);
+                }
+                at += geometry.clusterOffset(span.clusters());
+            }
+        }
+        return at;
     }
 }

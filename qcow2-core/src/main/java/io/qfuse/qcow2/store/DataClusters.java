@@ -34,6 +34,9 @@ public interface DataClusters {
      */
     void zero(long guest, long length, boolean unmap) throws IOException;
 
+    /** Whether host space may be given back; where it may not, nobody asks for it. */
+    boolean unmaps();
+
     /** Hears that the disk is about to grow, or has just become smaller. */
     void resize(long from, long to) throws IOException;
 

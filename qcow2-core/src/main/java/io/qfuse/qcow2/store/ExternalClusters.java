@@ -20,17 +20,25 @@ public final class ExternalClusters implements DataClusters {
     private final HostFile file;
     private final Geometry geometry;
     private final boolean raw;
+    private final boolean unmaps;
 
     /**
      * The clusters of a data file.
      *
      * @param file the data file, which stays open
      * @param raw whether the file alone is what the guest sees
+     * @param unmaps whether host space may be given back
      */
-    public ExternalClusters(HostFile file, Geometry geometry, boolean raw) {
+    public ExternalClusters(HostFile file, Geometry geometry, boolean raw, boolean unmaps) {
         this.file = file;
         this.geometry = geometry;
         this.raw = raw;
+        this.unmaps = unmaps;
+    }
+
+    @Override
+    public boolean unmaps() {
+        return unmaps;
     }
 
     @Override
@@ -60,6 +68,7 @@ public final class ExternalClusters implements DataClusters {
             file.punchHole(guest, length);
         } else if (raw) {
             file.writeZeroes(guest, length);
+            file.allocate(guest, length); // where the host could only punch, it may have given space back
         }
     }
 
@@ -73,7 +82,10 @@ public final class ExternalClusters implements DataClusters {
             return;
         }
         long end = geometry.clusterCeiling(to);
-        file.punchHole(from, end - from); // a file that was too long
+        long tooMuch = Math.min(file.size(), end) - from;
+        if (tooMuch > 0) {
+            zero(from, tooMuch, unmaps);
+        }
         if (file.size() < end) {
             file.truncate(end);
         }

@@ -8,10 +8,21 @@ import java.io.IOException;
 public final class OwnClusters implements DataClusters {
 
     private final ClusterAllocator allocator;
+    private final boolean unmaps;
 
-    /** The clusters that an allocator gives out. */
-    public OwnClusters(ClusterAllocator allocator) {
+    /**
+     * The clusters that an allocator gives out.
+     *
+     * @param unmaps whether host space may be given back
+     */
+    public OwnClusters(ClusterAllocator allocator, boolean unmaps) {
         this.allocator = allocator;
+        this.unmaps = unmaps;
+    }
+
+    @Override
+    public boolean unmaps() {
+        return unmaps;
     }
 
     @Override
