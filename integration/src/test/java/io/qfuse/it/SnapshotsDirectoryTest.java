@@ -91,7 +91,7 @@ class SnapshotsDirectoryTest {
                 .run("mount", "--read-only", "--snapshots", image, mountPoint)
                 .ended(1);
         assertThat(result.err())
-                .contains(image.toString(), "a snapshot's extra data size")
+                .contains(image.toString(), "extra data size of entry ")
                 .hasLineCount(1);
         assertThat(scratch.mounts()).isEmpty();
         scratch.qfuse().ok("mount", "--read-only", image, mountPoint);

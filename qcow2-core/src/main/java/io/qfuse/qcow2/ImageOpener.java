@@ -6,8 +6,10 @@ import io.qfuse.qcow2.format.Features;
 import io.qfuse.qcow2.format.Header;
 import io.qfuse.qcow2.io.HeaderReader;
 import io.qfuse.qcow2.io.HostFile;
+import io.qfuse.qcow2.io.HostIoException;
 import io.qfuse.qcow2.io.ImageLock;
 import io.qfuse.qcow2.io.NativeHostFile;
+import io.qfuse.qcow2.io.OneLine;
 import io.qfuse.qcow2.layer.RawLayer;
 import io.qfuse.qcow2.reference.FileReference;
 import io.qfuse.qcow2.reference.FoundFile;
@@ -43,7 +45,7 @@ final class ImageOpener {
     private final OpenOptions options;
     private final Qcow2Image.ChainCaches caches;
     private final Set<Object> visited = new HashSet<>();
-    private int layers;
+    private int layers = 1;
 
     ImageOpener(OpenOptions options) {
         this.options = options;
@@ -51,11 +53,11 @@ final class ImageOpener {
     }
 
     Qcow2Image open(Path path) throws IOException {
-        return openQcow2(path, options);
+        return openQcow2(openLocked(path, options), options);
     }
 
-    private Qcow2Image openQcow2(Path path, OpenOptions how) throws IOException {
-        NativeHostFile file = openLayer(path, how);
+    private Qcow2Image openQcow2(NativeHostFile file, OpenOptions how) throws IOException {
+        Path path = file.path();
         @Nullable NativeHostFile data = null;
         @Nullable Layer backing = null;
         try {
@@ -72,11 +74,19 @@ final class ImageOpener {
         }
     }
 
-    private NativeHostFile openLayer(Path path, OpenOptions how) throws IOException {
+    private NativeHostFile openBelow(Path overlay, Path path) throws IOException {
         if (++layers > MOST_LAYERS) {
             throw new Qcow2Exception(Kind.UNSUPPORTED, path, "backing chain has more than " + MOST_LAYERS + " layers");
         }
-        return openLocked(path, how);
+        return openNamed(overlay, "backing file", path, options.below());
+    }
+
+    private NativeHostFile openNamed(Path image, String role, Path path, OpenOptions how) throws IOException {
+        try {
+            return openLocked(path, how);
+        } catch (HostIoException e) {
+            throw HostIoException.of(image, role, e);
+        }
     }
 
     /** The lock lives as long as the descriptor. */
@@ -103,7 +113,7 @@ final class ImageOpener {
             return null;
         }
         Path path = how.dataFile().isEmpty() ? namedData(image, header) : Path.of(how.dataFile());
-        NativeHostFile file = openLocked(path, how);
+        NativeHostFile file = openNamed(image, "external data file", path, how);
         say(Level.INFO, image, "guest data are in " + path);
         return file;
     }
@@ -168,8 +178,8 @@ final class ImageOpener {
         }
         String format = format(overlay, header, reference);
         return switch (format) {
-            case "qcow2" -> openQcow2(found.path(), options.below());
-            case "raw", "file", "host_device" -> openRaw(found.path());
+            case "qcow2" -> openQcow2(openBelow(overlay, found.path()), options.below());
+            case "raw", "file", "host_device" -> openRaw(openBelow(overlay, found.path()));
             default ->
                 throw new Qcow2Exception(
                         Kind.UNSUPPORTED,
@@ -198,8 +208,7 @@ final class ImageOpener {
         return format;
     }
 
-    private Layer openRaw(Path path) throws IOException {
-        NativeHostFile file = openLayer(path, options.below());
+    private static Layer openRaw(NativeHostFile file) throws IOException {
         try {
             return new RawLayer(file);
         } catch (IOException | RuntimeException e) {
@@ -220,7 +229,7 @@ final class ImageOpener {
 
     /** Names come from the image, which is not trusted with control characters in the log. */
     private static void say(Level level, Path image, String what) {
-        LOG.log(level, (image + ": " + what).replaceAll("\\p{Cntrl}", "?"));
+        LOG.log(level, OneLine.of(image + ": " + what));
     }
 
     private static void closeAfter(Exception failure, @Nullable AutoCloseable opened) {

@@ -63,7 +63,8 @@ final class FeatureBitsTest {
 
     static List<Line> lines() {
         int incompatible = HeaderField.INCOMPATIBLE;
-        String corrupt = "marked corrupt: it can be read, but only a repair may write to it";
+        String corrupt =
+                "marked corrupt (incompatible feature bit 1): it can be read, but only a repair may write to it";
         return List.of(
                 Line.served("dirty", incompatible, 1, 0, 0),
                 new Line("corrupt", "", incompatible, 2, "", corrupt, 2, 2),
@@ -72,12 +73,12 @@ final class FeatureBitsTest {
                         "compression type without the field",
                         "",
                         8,
-                        "compression_type is 0, but incompatible feature bit 3 is set"),
+                        "compression_type is 0, but incompatible_features is 0x8, with bit 3 set"),
                 Line.refused(
                         "the field without compression type",
                         "compression_type=zstd",
                         0,
-                        "compression_type is 1, but incompatible feature bit 3 is clear"),
+                        "compression_type is 1, but incompatible_features is 0x0, with bit 3 clear"),
                 new Line("compression type", "compression_type=zstd", incompatible, 8, "", "", 8, 8),
                 new Line("extended L2", "extended_l2=on", incompatible, 16, "", "", 16, 16),
                 Line.refused(
@@ -89,13 +90,17 @@ final class FeatureBitsTest {
                         "an unknown incompatible feature with a name",
                         "",
                         1L << 5,
-                        "unknown incompatible feature bit 5 (zoned)"),
+                        "incompatible_features is 0x20, with unknown bit 5 (zoned)"),
                 Line.refused(
                         "unknown incompatible features without names",
                         "",
                         1L << 6 | 1L << 63,
-                        "unknown incompatible feature bit 6, bit 63"),
-                Line.refused("dirty and unknown", "", 1 | 1L << 40, "unknown incompatible feature bit 40"),
+                        "incompatible_features is 0x8000000000000040, with unknown bit 6, bit 63"),
+                Line.refused(
+                        "dirty and unknown",
+                        "",
+                        1 | 1L << 40,
+                        "incompatible_features is 0x10000000001, with unknown bit 40"),
                 Line.served("lazy refcounts", COMPATIBLE, 1, 1, 1),
                 Line.served("unknown compatible features", COMPATIBLE, -2, -2, -2),
                 Line.served("unknown autoclear features", HeaderField.AUTOCLEAR, -4, -4, 0));

@@ -143,7 +143,7 @@ final class KnownCrashesTest {
     @Test
     void an_l1_entry_that_says_copied_of_nothing_is_corrupt() throws IOException {
         put(image, L1 + 8, 8, Long.MIN_VALUE);
-        requireCorrupt("L1 entry of guest offset 0xf000 says COPIED of nothing");
+        requireCorrupt("says COPIED of nothing: 0x8000000000000000 (guest offset 0xf000)");
     }
 
     @Test

@@ -234,8 +234,8 @@ final class Refcounts {
         }
         long block = RefcountTableEntry.blockOffset(tables.get(location.offset() + index * Tables.ENTRY));
         if (geometry.offsetInCluster(block) != 0 || Long.compareUnsigned(block, Limits.MAX_HOST_OFFSET) >= 0) {
-            throw health.corrupt(
-                    "refcount table entry " + index + " is unaligned or beyond 2^56: 0x" + Long.toHexString(block));
+            throw health.corrupt("entry " + index + " of the refcount table at 0x" + Long.toHexString(location.offset())
+                    + " is unaligned or beyond 2^56: 0x" + Long.toHexString(block));
         }
         return block;
     }

@@ -47,7 +47,10 @@ public record BitmapDirectory(long offset, long length, List<BitmapRecord> bitma
         long offset = fields.getLong(OFFSET);
         long length = fields.getLong(LENGTH);
         if (length > file.size() - offset) {
-            throw malformed(file.path(), "truncated: the bitmap directory ends behind the end of the file");
+            throw malformed(
+                    file.path(),
+                    "truncated: bitmap_directory_offset is " + hex(offset) + " and bitmap_directory_size is " + length
+                            + ", the file ends at " + hex(file.size()));
         }
         List<BitmapRecord> bitmaps = new ArrayList<>();
         byte[] fixed = new byte[BitmapRecord.FIXED_LENGTH];
@@ -59,7 +62,12 @@ public record BitmapDirectory(long offset, long length, List<BitmapRecord> bitma
                 entryLength = BitmapRecord.length(fixed);
             }
             if (entryLength == 0 || entryLength > length - at) {
-                throw malformed(file.path(), "the bitmap directory is cut off in entry " + i);
+                throw malformed(
+                        file.path(),
+                        "the bitmap directory is cut off in entry " + i + " at " + hex(offset + at)
+                                + (entryLength == 0 ? "" : " (" + BitmapRecord.lengths(fixed) + ")")
+                                + ": bitmap_directory_offset is " + hex(offset) + ", bitmap_directory_size is " + length
+                                + ", nb_bitmaps is " + fields.getInt(COUNT));
             }
             byte[] entry = new byte[(int) entryLength];
             file.read(offset + at, entry);
@@ -67,7 +75,10 @@ public record BitmapDirectory(long offset, long length, List<BitmapRecord> bitma
             at += entryLength;
         }
         if (at != length) {
-            throw malformed(file.path(), "the bitmap directory has " + length + " bytes, its entries " + at);
+            throw malformed(
+                    file.path(),
+                    "bitmap_directory_size is " + length + ", but the entries at bitmap_directory_offset, which is "
+                            + hex(offset) + ", have " + at + " bytes (nb_bitmaps is " + bitmaps.size() + ")");
         }
         return Optional.of(new BitmapDirectory(offset, length, bitmaps));
     }
@@ -90,6 +101,10 @@ public record BitmapDirectory(long offset, long length, List<BitmapRecord> bitma
      * @param bitmap what it says
      */
     record Placed(long at, BitmapRecord bitmap) {}
+
+    private static String hex(long value) {
+        return "0x" + Long.toHexString(value);
+    }
 
     private static Qcow2Exception malformed(Path path, String why) {
         return new Qcow2Exception(Kind.MALFORMED, path, why);

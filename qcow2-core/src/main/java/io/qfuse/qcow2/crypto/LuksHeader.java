@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 
 /**
@@ -99,7 +100,10 @@ public record LuksHeader(
     static LuksHeader decode(byte[] bytes, long start, long length, Path path) throws Qcow2Exception {
         ByteBuffer in = ByteBuffer.wrap(bytes);
         if (!Arrays.equals(bytes, 0, MAGIC.length, MAGIC, 0, MAGIC.length)) {
-            throw malformed(path, "the crypto header is no LUKS header: it does not start with \"LUKS\"");
+            throw malformed(
+                    path,
+                    "the crypto header at 0x" + Long.toHexString(start) + " is no LUKS header: it starts with "
+                            + HexFormat.of().formatHex(bytes, 0, MAGIC.length) + ", not 4c554b53babe");
         }
         if (in.getShort(6) != 1) {
             throw new Qcow2Exception(
@@ -153,8 +157,8 @@ public record LuksHeader(
             if (slot.materialOffset() < BYTES || slot.materialOffset() + keyBytes * STRIPES > length) {
                 throw malformed(
                         path,
-                        "LUKS key slot " + number + " has its key material at 0x"
-                                + Long.toHexString(slot.materialOffset()) + ", not inside the crypto header of "
+                        "LUKS key slot " + number + " has its key material in sector "
+                                + slot.materialOffset() / SECTOR + ", not inside the crypto header of "
                                 + length + " bytes");
             }
         }
@@ -168,7 +172,8 @@ public record LuksHeader(
             end++;
         }
         if (end == length || field[end] != 0) {
-            throw malformed(path, "the LUKS " + what + " is no text");
+            throw malformed(
+                    path, "the LUKS " + what + " is no text: " + HexFormat.of().formatHex(field));
         }
         return new String(field, 0, end, StandardCharsets.US_ASCII);
     }

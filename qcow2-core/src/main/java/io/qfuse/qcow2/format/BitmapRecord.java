@@ -94,6 +94,12 @@ public record BitmapRecord(
         return type == DIRTY_TRACKING && (flags & ~(IN_USE | AUTO | EXTRA_DATA_COMPATIBLE)) == 0;
     }
 
+    /** The fields that make up an entry's length, for messages. */
+    public static String lengths(byte[] fixed) {
+        ByteBuffer in = ByteBuffer.wrap(fixed);
+        return "extra data size " + extra(in) + ", name length " + nameLength(in);
+    }
+
     private static long extra(ByteBuffer in) {
         return Integer.toUnsignedLong(in.getInt(20));
     }

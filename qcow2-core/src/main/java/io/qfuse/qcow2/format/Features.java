@@ -47,7 +47,9 @@ public final class Features {
         }
         if (writable && has(header, CORRUPT)) {
             throw new Qcow2Exception(
-                    Kind.CORRUPT, path, "marked corrupt: it can be read, but only a repair may write to it");
+                    Kind.CORRUPT,
+                    path,
+                    "marked corrupt (incompatible feature bit 1): it can be read, but only a repair may write to it");
         }
     }
 
@@ -59,7 +61,10 @@ public final class Features {
     public static void requireKnown(Header header, Path path) throws Qcow2Exception {
         long unknown = header.incompatible() & ~KNOWN;
         if (unknown != 0) {
-            throw unsupported(path, "unknown incompatible feature " + unknownNames(header, unknown));
+            throw unsupported(
+                    path,
+                    "incompatible_features is 0x" + Long.toHexString(header.incompatible()) + ", with unknown "
+                            + unknownNames(header, unknown));
         }
     }
 

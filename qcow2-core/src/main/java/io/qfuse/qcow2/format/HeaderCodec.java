@@ -203,9 +203,11 @@ public final class HeaderCodec {
         if (length == 0) {
             return null;
         }
-        String name = text("the backing file's name", ByteBuffer.wrap(start, (int) offset, length), path);
+        String what =
+                "the backing file's name (backing_file_offset is " + offset + ", backing_file_size is " + length + ")";
+        String name = text(what, ByteBuffer.wrap(start, (int) offset, length), path);
         if (name.indexOf('\0') >= 0) {
-            throw malformed(path, "the backing file's name contains a NUL byte");
+            throw malformed(path, what + " contains a NUL byte");
         }
         return name;
     }

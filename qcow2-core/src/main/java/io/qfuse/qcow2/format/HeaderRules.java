@@ -42,8 +42,8 @@ final class HeaderRules {
         if (typed != (header.compressionType() != 0)) {
             throw malformed(
                     path,
-                    "compression_type is " + header.compressionType() + ", but incompatible feature bit 3 is "
-                            + (typed ? "set" : "clear"));
+                    "compression_type is " + header.compressionType() + ", but incompatible_features is "
+                            + hex(header.incompatible()) + ", with bit 3 " + (typed ? "set" : "clear"));
         }
         boolean extended = (header.incompatible() & Features.EXTENDED_L2) != 0;
         if (extended && header.clusterBits() < Limits.MIN_EXTENDED_L2_CLUSTER_BITS) {
@@ -72,7 +72,10 @@ final class HeaderRules {
 
     private static void checkTable(String name, long offset, Header header, Path path) throws Qcow2Exception {
         if ((offset & ((1L << header.clusterBits()) - 1)) != 0) {
-            throw malformed(path, name + " is " + hex(offset) + ", not at the start of a cluster");
+            throw malformed(
+                    path,
+                    name + " is " + hex(offset) + ", not at the start of a cluster (cluster_bits is "
+                            + header.clusterBits() + ")");
         }
         if (offset == 0) {
             throw malformed(path, name + " is 0, where the header is");

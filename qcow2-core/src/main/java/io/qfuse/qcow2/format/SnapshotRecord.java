@@ -82,7 +82,10 @@ public record SnapshotRecord(
             throw malformed(path, "snapshot " + id + ": l1_table_offset is 0x" + Long.toHexString(l1Offset));
         }
         if (l1Size > Limits.MAX_L1_SIZE || size < 0 || size > l1Size * geometry.l2Reach()) {
-            throw malformed(path, "snapshot " + id + ": l1_size is " + l1Size + ", for a disk of " + size + " bytes");
+            throw malformed(
+                    path,
+                    "snapshot " + id + ": l1_size is " + l1Size + ", for a disk size of "
+                            + Long.toUnsignedString(size));
         }
         if (l1Offset + l1Size * Long.BYTES > fileLength) {
             throw malformed(
@@ -97,12 +100,14 @@ public record SnapshotRecord(
      * The length of an entry.
      *
      * @param fixed its first {@link #FIXED_LENGTH} bytes
+     * @param index its place in the table, for messages
      * @return bytes with padding, at most about 130 KiB
      * @throws Qcow2Exception where the extra data are longer than any program writes
      */
-    public static int length(byte[] fixed, Path path) throws Qcow2Exception {
+    public static int length(byte[] fixed, int index, Path path) throws Qcow2Exception {
         ByteBuffer in = ByteBuffer.wrap(fixed);
-        int extra = new FieldReader(in, path).u32("a snapshot's extra data size", 36, 0, Limits.MAX_SNAPSHOT_EXTRA);
+        String name = "extra data size of entry " + index + " of the snapshot table";
+        int extra = new FieldReader(in, path).u32(name, 36, 0, Limits.MAX_SNAPSHOT_EXTRA);
         return (FIXED_LENGTH + extra + idLength(in) + nameLength(in) + 7) & -8;
     }
 
@@ -139,6 +144,12 @@ public record SnapshotRecord(
      */
     private static String text(byte[] entry, int offset, int length) {
         return new String(entry, offset, Math.min(length, MAX_SHOWN), StandardCharsets.UTF_8);
+    }
+
+    /** The fields that make up an entry's length, for messages. */
+    public static String lengths(byte[] fixed) {
+        ByteBuffer in = ByteBuffer.wrap(fixed);
+        return "extra data size " + in.getInt(36) + ", id length " + idLength(in) + ", name length " + nameLength(in);
     }
 
     private static int idLength(ByteBuffer in) {

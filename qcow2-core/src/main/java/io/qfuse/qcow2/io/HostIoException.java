@@ -22,6 +22,19 @@ public final class HostIoException extends IOException {
         this.errno = errno;
     }
 
+    /**
+     * The same failure, where an image has led to the file.
+     *
+     * @param image the image
+     * @param role what the file is to it, as {@code "backing file"}
+     */
+    public static HostIoException of(Object image, String role, HostIoException failure) {
+        HostIoException named =
+                new HostIoException(image, "its " + role, failure.errno, String.valueOf(failure.getMessage()));
+        named.initCause(failure);
+        return named;
+    }
+
     /** The positive error number of the platform. */
     public int errno() {
         return errno;

@@ -2,6 +2,7 @@ package io.qfuse.qcow2.map;
 
 import io.qfuse.cache.CapturedSlice;
 import io.qfuse.cache.Slice;
+import io.qfuse.qcow2.Qcow2Exception;
 import io.qfuse.qcow2.alloc.ClusterAllocator;
 import io.qfuse.qcow2.alloc.HostRun;
 import io.qfuse.qcow2.format.Geometry;
@@ -143,7 +144,7 @@ public final class ClusterMap {
         long bitmap = layout.bitmap(slice, within);
         int into = geometry.offsetInCluster(guest);
         if (L2Entry.isCompressed(descriptor)) {
-            requireCompressible(guest, descriptor);
+            requireCompressible(guest);
             long rest = (long) geometry.clusterSize() - into;
             return new Mapping(Kind.COMPRESSED, false, descriptor, Math.min(rest, most));
         }
@@ -191,29 +192,45 @@ public final class ClusterMap {
 
     private void requireSound(long guest, boolean hasHost, long bitmap) throws IOException {
         if (Subclusters.contradicts(bitmap) || (!hasHost && Subclusters.anyAllocated(bitmap))) {
-            throw health.corrupt("L2 entry of guest offset 0x" + Long.toHexString(guest)
-                    + " has an impossible subcluster bitmap: 0x" + Long.toHexString(bitmap));
+            throw badL2Entry(guest, "has an impossible subcluster bitmap, " + hex(bitmap));
         }
     }
 
     private long hostOffset(long guest, long entry) throws IOException {
         long host = L2Entry.hostOffset(entry);
         if (geometry.offsetInCluster(host) != 0) {
-            throw health.corrupt("L2 entry of guest offset 0x" + Long.toHexString(guest) + " is unaligned: 0x"
-                    + Long.toHexString(entry));
+            throw badL2Entry(guest, "is unaligned");
         }
         if (layout.hasHost(entry) && !layout.isPlace(host, geometry.clusterStart(guest))) {
-            throw health.corrupt("L2 entry of guest offset 0x" + Long.toHexString(guest)
-                    + " names another offset of the external data file: 0x" + Long.toHexString(entry));
+            throw badL2Entry(guest, "names another offset of the external data file");
         }
         return host;
     }
 
-    private void requireCompressible(long guest, long entry) throws IOException {
+    private void requireCompressible(long guest) throws IOException {
         if (!layout.allowsCompressed()) {
-            throw health.corrupt("L2 entry of guest offset 0x" + Long.toHexString(guest)
-                    + " is compressed, but guest data are in an external data file: 0x" + Long.toHexString(entry));
+            throw badL2Entry(guest, "is compressed, but guest data are in an external data file");
         }
+    }
+
+    private Qcow2Exception badL1Entry(long guest, String why, long entry) {
+        return badEntry(
+                "entry " + geometry.l1Index(guest) + " of the L1 table at " + hex(l1.offset()), guest, why, entry);
+    }
+
+    /** The entry is told as it is stored. */
+    private Qcow2Exception badL2Entry(long guest, String why) throws IOException {
+        long table = L1Entry.l2Offset(l1Entry(geometry.l1Index(guest)));
+        String what = "entry " + geometry.l2Index(guest) + " of the L2 table at " + hex(table);
+        return badEntry(what, guest, why, tables.get(entryAt(table, guest)));
+    }
+
+    private Qcow2Exception badEntry(String what, long guest, String why, long entry) {
+        return health.corrupt(what + " " + why + ": " + hex(entry) + " (guest offset " + hex(guest) + ")");
+    }
+
+    private static String hex(long value) {
+        return "0x" + Long.toHexString(value);
     }
 
     private long l1Entry(int index) throws IOException {
@@ -230,8 +247,7 @@ public final class ClusterMap {
     private long l2Table(long guest, long l1Entry) throws IOException {
         long table = L1Entry.l2Offset(l1Entry);
         if (geometry.offsetInCluster(table) != 0) {
-            throw health.corrupt("L1 entry of guest offset 0x" + Long.toHexString(guest) + " is unaligned: 0x"
-                    + Long.toHexString(l1Entry));
+            throw badL1Entry(guest, "is unaligned", l1Entry);
         }
         return table;
     }
@@ -273,7 +289,7 @@ public final class ClusterMap {
 
     private void requireTable(long guest, long entry) throws IOException {
         if (L1Entry.l2Offset(entry) == 0) {
-            throw health.corrupt("L1 entry of guest offset 0x" + Long.toHexString(guest) + " says COPIED of nothing");
+            throw badL1Entry(guest, "says COPIED of nothing", entry);
         }
     }
 

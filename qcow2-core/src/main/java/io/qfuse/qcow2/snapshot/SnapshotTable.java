@@ -51,14 +51,20 @@ public record SnapshotTable(List<SnapshotRecord> snapshots, long length) {
         for (int i = 0; i < header.snapshotCount(); i++) {
             long at = header.snapshotsOffset() + length;
             file.read(at, fixed);
-            byte[] entry = new byte[SnapshotRecord.length(fixed, path)];
+            byte[] entry = new byte[SnapshotRecord.length(fixed, i, path)];
             length += entry.length;
             // The last entry's padding may be missing.
             if (at + entry.length - 7 > end) {
-                throw malformed(path, "truncated: the snapshot table is cut off in entry " + i);
+                throw malformed(
+                        path,
+                        "truncated: the snapshot table is cut off in entry " + i + " at " + hex(at) + " of "
+                                + entry.length + " bytes (" + SnapshotRecord.lengths(fixed) + "), the file ends at "
+                                + hex(end));
             }
             if (length > Limits.MAX_SNAPSHOT_TABLE_BYTES) {
-                throw malformed(path, "the snapshot table has more than " + Limits.MAX_SNAPSHOT_TABLE_BYTES + " bytes");
+                throw malformed(
+                        path,
+                        "the snapshot table has more than " + Limits.MAX_SNAPSHOT_TABLE_BYTES + " bytes at entry " + i);
             }
             file.read(at, entry);
             snapshots.accept(SnapshotRecord.decode(entry, path));
@@ -89,6 +95,10 @@ public record SnapshotTable(List<SnapshotRecord> snapshots, long length) {
                         .limit(20)
                         .map(snapshot -> snapshot.id() + " (" + snapshot.name() + ")")
                         .collect(Collectors.joining(", "));
+    }
+
+    private static String hex(long value) {
+        return "0x" + Long.toHexString(value);
     }
 
     private static Qcow2Exception malformed(Path path, String why) {

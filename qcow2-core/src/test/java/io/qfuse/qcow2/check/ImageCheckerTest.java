@@ -141,7 +141,8 @@ final class ImageCheckerTest {
         putLong(64, image.size() - 512);
         image.write(image.size() - 512 + 12, new byte[] {127, 127}, 0, 2);
         assertThat(sentences(ImageChecker.check(image)))
-                .contains("a.qcow2: truncated: the snapshot table is cut off in entry 0");
+                .anyMatch(sentence ->
+                        sentence.startsWith("a.qcow2: truncated: the snapshot table is cut off in entry 0"));
     }
 
     @Test

@@ -37,10 +37,10 @@ final class LuksHeaderTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-            0    | 1          | the crypto header is no LUKS header: it does not start with "LUKS"
+            0    | 1          | the crypto header at 0x0 is no LUKS header: it starts with 00000001babe, not 4c554b53babe
             4    | 0xbabe0002 | LUKS version is 2, not 1
             8    | 0x64657300 | unknown LUKS cipher "des"
-            8    | 0x0a657300 | the LUKS cipher name is no text
+            8    | 0x0a657300 | the LUKS cipher name is no text: 0a657300
             40   | 0x7879782d | unknown LUKS cipher mode "xyx"
             44   | 0x2d2d2d2d | unknown LUKS cipher mode "xts-----n64"
             44   | 0x706c616e | unknown LUKS IV generator "plann64"
@@ -52,9 +52,9 @@ final class LuksHeaderTest {
             164  | 0          | LUKS digest iterations are 0
             208  | 1          | LUKS key slot 0 is neither active nor not: 0x1
             260  | 0          | LUKS key slot 1 has 0 iterations
-            296  | 1          | LUKS key slot 1 has its key material at 0x200, not inside the crypto header of 260096 bytes
-            296  | 9          | LUKS key slot 1 has its key material at 0x1200, not inside the crypto header of 260096 bytes
-            296  | -1         | LUKS key slot 1 has its key material at 0x1fffffffe00, not inside the crypto header of 260096 bytes
+            296  | 1          | LUKS key slot 1 has its key material in sector 1, not inside the crypto header of 260096 bytes
+            296  | 9          | LUKS key slot 1 has its key material in sector 9, not inside the crypto header of 260096 bytes
+            296  | -1         | LUKS key slot 1 has its key material in sector 4294967295, not inside the crypto header of 260096 bytes
             300  | 4001       | LUKS key slot 1 has 4001 stripes, not 4000
             300  | -1         | LUKS key slot 1 has 4294967295 stripes, not 4000
             """)
@@ -63,7 +63,7 @@ final class LuksHeaderTest {
         ByteBuffer.wrap(area).putInt(offset, Long.decode(value).intValue());
         assertThatThrownBy(() -> decode(area))
                 .isInstanceOf(Qcow2Exception.class)
-                .hasMessage("disk.qcow2: " + why);
+                .hasMessageStartingWith("disk.qcow2: " + why);
     }
 
     @ParameterizedTest

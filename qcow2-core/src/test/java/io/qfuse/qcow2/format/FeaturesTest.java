@@ -20,7 +20,10 @@ final class FeaturesTest {
         assertThatCode(() -> Features.requireSupported(header(3, 0), false, PATH))
                 .doesNotThrowAnyException();
         assertRefused(
-                header(2, 0), true, Kind.CORRUPT, "marked corrupt: it can be read, but only a repair may write to it");
+                header(2, 0),
+                true,
+                Kind.CORRUPT,
+                "marked corrupt (incompatible feature bit 1): it can be read, but only a repair may write to it");
     }
 
     @Test
@@ -33,7 +36,11 @@ final class FeaturesTest {
         table[49] = 63;
         table[50] = 'x';
         Header header = header(1L << 5 | 1L << 63, 0, new HeaderExtension(HeaderExtension.FEATURE_NAMES, table));
-        assertRefused(header, false, Kind.UNSUPPORTED, "unknown incompatible feature bit 5 (zoned?[31m), bit 63");
+        assertRefused(
+                header,
+                false,
+                Kind.UNSUPPORTED,
+                "incompatible_features is 0x8000000000000020, with unknown bit 5 (zoned?[31m), bit 63");
     }
 
     @Test

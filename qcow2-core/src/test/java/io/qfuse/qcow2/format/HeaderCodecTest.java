@@ -127,15 +127,15 @@ final class HeaderCodecTest {
             8   | -1         | backing_file_offset is 18446744073709551615, beyond 2^63 - 1
             24  | -512       | size is 18446744073709551104, beyond 2^63 - 1
             24  | 9223372036854775296 | l1_size is 4, but a disk of 9223372036854775296 bytes needs 17179869184
-            40  | 512        | l1_table_offset is 0x200, not at the start of a cluster
+            40  | 512        | l1_table_offset is 0x200, not at the start of a cluster (cluster_bits is 16)
             40  | 0          | l1_table_offset is 0, where the header is
             40  | 262144     | truncated: l1_table_offset is 0x40000, the file ends at 0x40000
             40  | 72057594037927936 | l1_table_offset is 0x100000000000000, beyond 2^56
-            48  | 65537      | refcount_table_offset is 0x10001, not at the start of a cluster
+            48  | 65537      | refcount_table_offset is 0x10001, not at the start of a cluster (cluster_bits is 16)
             48  | 0          | refcount_table_offset is 0, where the header is
             48  | 9223372036854710272 | refcount_table_offset is 0x7fffffffffff0000, beyond 2^56
             48  | 1048576    | truncated: refcount_table_offset is 0x100000, the file ends at 0x40000
-            72  | 8          | compression_type is 0, but incompatible feature bit 3 is set
+            72  | 8          | compression_type is 0, but incompatible_features is 0x8, with bit 3 set
             """)
     void an_absurd_64_bit_field_is_refused_by_name_and_value(int offset, long value, String why) {
         assertRefused(putLong(withBacking(), offset, value), Kind.MALFORMED, why);
@@ -145,7 +145,8 @@ final class HeaderCodecTest {
     void a_compression_type_without_its_feature_bit_is_refused() {
         byte[] bytes = bytes();
         bytes[104] = 1;
-        assertRefused(bytes, Kind.MALFORMED, "compression_type is 1, but incompatible feature bit 3 is clear");
+        assertRefused(
+                bytes, Kind.MALFORMED, "compression_type is 1, but incompatible_features is 0x0, with bit 3 clear");
         bytes[104] = 2;
         assertRefused(bytes, Kind.UNSUPPORTED, "compression_type is 2, not 0 or 1");
     }
@@ -165,10 +166,16 @@ final class HeaderCodecTest {
     @Test
     void a_backing_name_with_a_nul_or_broken_utf_8_is_refused() throws Qcow2Exception {
         byte[] nul = HeaderCodec.encode(header(3, "a\0b", List.of()), PATH);
-        assertRefused(nul, Kind.MALFORMED, "the backing file's name contains a NUL byte");
+        assertRefused(
+                nul,
+                Kind.MALFORMED,
+                "the backing file's name (backing_file_offset is 120, backing_file_size is 3) contains a NUL byte");
         byte[] broken = HeaderCodec.encode(header(3, "abc", List.of()), PATH);
         broken[120] = (byte) 0xff;
-        assertRefused(broken, Kind.MALFORMED, "the backing file's name is not UTF-8");
+        assertRefused(
+                broken,
+                Kind.MALFORMED,
+                "the backing file's name (backing_file_offset is 120, backing_file_size is 3) is not UTF-8");
     }
 
     @Test

@@ -18,7 +18,7 @@ final class SnapshotRecordTest {
     void an_entry_is_decoded_whatever_extra_data_it_has() throws Qcow2Exception {
         for (int extra : new int[] {0, 8, 16, 24, 1024}) {
             byte[] entry = entry(extra);
-            assertThat(SnapshotRecord.length(entry, PATH)).isEqualTo((40 + extra + 1 + 5 + 7) & -8);
+            assertThat(SnapshotRecord.length(entry, 3, PATH)).isEqualTo((40 + extra + 1 + 5 + 7) & -8);
             SnapshotRecord record = SnapshotRecord.decode(entry, PATH);
             assertThat(record.id()).isEqualTo("7");
             assertThat(record.name()).isEqualTo("early");
@@ -34,8 +34,9 @@ final class SnapshotRecordTest {
     void extra_data_longer_than_anyone_writes_are_refused() {
         byte[] entry = entry(0);
         ByteBuffer.wrap(entry).putInt(36, -1);
-        assertThatThrownBy(() -> SnapshotRecord.length(entry, PATH))
-                .hasMessage("disk.qcow2: a snapshot's extra data size is 4294967295, not 0 to 1024");
+        assertThatThrownBy(() -> SnapshotRecord.length(entry, 3, PATH))
+                .hasMessage(
+                        "disk.qcow2: extra data size of entry 3 of the snapshot table is 4294967295, not 0 to 1024");
         assertThatThrownBy(() -> SnapshotRecord.decode(entry, PATH)).hasMessageContaining("cut off");
     }
 
