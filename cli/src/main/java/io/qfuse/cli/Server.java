@@ -4,12 +4,10 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.qfuse.fuse.Mount;
 import io.qfuse.fuse.ServedImage;
+import io.qfuse.qcow2.Disk;
+import io.qfuse.qcow2.io.NativeBuffer;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.Path;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 
@@ -57,12 +55,12 @@ final class Server {
     private void run() throws IOException, InterruptedException {
         try (OpenImages images = OpenImages.open(request);
                 Announcement announcement = Announcement.prepare(request)) {
+            for (ServedImage image : images.served()) {
+                readOnce(image.disk());
+            }
             Mount serving = Mount.serve(images.served(), request.mountPoint(), request.mount(), request.transport());
             try {
                 images.reportTo(ServerRecord.create(serving.device()));
-                for (ServedImage image : images.served()) {
-                    readOnce(serving.rawFile(image));
-                }
                 serving.hints().forEach(hint -> System.err.println("qfuse: " + hint));
                 announcement.ready();
             } catch (IOException | RuntimeException e) {
@@ -75,14 +73,10 @@ final class Server {
         }
     }
 
-    // Whoever is told that the mount is there may read it at once.
-    private static void readOnce(Path raw) throws IOException {
-        try (FileChannel file = FileChannel.open(raw)) {
-            file.read(ByteBuffer.allocate(SECTOR));
-        } catch (AccessDeniedException answered) {
-            // The options may give the files to another user than this one.
-        } catch (IOException e) {
-            throw new Failure(raw, "cannot be read: " + e.getMessage());
+    // A disk whose very beginning cannot be read is better not mounted.
+    private static void readOnce(Disk disk) throws IOException {
+        try (NativeBuffer sector = NativeBuffer.allocate(SECTOR)) {
+            disk.read(0, sector.address(), (int) Math.min(SECTOR, disk.size()));
         }
     }
 

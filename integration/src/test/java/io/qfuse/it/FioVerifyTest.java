@@ -3,7 +3,6 @@ package io.qfuse.it;
 import io.qfuse.fuse.Transport;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Locale;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
@@ -89,7 +88,7 @@ class FioVerifyTest {
         Path raw = mountPoint.resolve("disk.raw");
         Files.writeString(scratch.path("jobs.fio"), JOBS);
         scratch.qemuImg().ok("create", "-q", "-f", "qcow2", "-o", options, image, "64M");
-        String over = "--transport=" + transport.name().toLowerCase(Locale.ROOT).replace('_', '-');
+        String over = Qfuse.over(transport);
 
         scratch.qfuse().ok("mount", over, image, mountPoint);
         fio(raw);

@@ -38,8 +38,13 @@ record ImageRecipe(String options, int size, Base base, Content content) {
         /** Data that an internal snapshot shares. */
         SNAPSHOT,
         /** Nothing, under a passphrase. */
-        ENCRYPTED
+        ENCRYPTED,
+        /** Nothing, and a bitmap that records each changed sector. */
+        BITMAP
     }
+
+    /** The name of the bitmap of an image that has one. */
+    static final String BITMAP = "kept";
 
     private static final String SECRET = "correct horse";
 
@@ -95,7 +100,15 @@ record ImageRecipe(String options, int size, Base base, Content content) {
             scratch.qemuIo().on(image, "write -P 9 " + size / 3 + " " + size / 4);
             qemuImg.ok("snapshot", "-c", "kept", image);
         }
+        if (content == Content.BITMAP) {
+            addBitmap(scratch, image);
+        }
         return image;
+    }
+
+    /** Adds a bitmap to an image that has none. */
+    void addBitmap(Scratch scratch, Path image) {
+        scratch.qemuImg().ok("bitmap", "--add", "-g", 512, image, BITMAP);
     }
 
     private void make(Scratch scratch, Path image, Object... more) throws IOException {
@@ -118,11 +131,20 @@ record ImageRecipe(String options, int size, Base base, Content content) {
 
     /** Mounts the image for writing, by this process. */
     ServedHere serve(Path image, Path mountPoint, Transport transport) throws IOException {
+        return ServedHere.serve(image, mountPoint, transport, open());
+    }
+
+    /** How the image is opened for writing. */
+    OpenOptions open() {
         OpenOptions open = OpenOptions.readWrite();
-        if (content == Content.ENCRYPTED) {
-            open = open.withPassphrase(Passphrase.of(SECRET.getBytes(StandardCharsets.US_ASCII)));
-        }
-        return ServedHere.serve(image, mountPoint, transport, open);
+        return content == Content.ENCRYPTED
+                ? open.withPassphrase(Passphrase.of(SECRET.getBytes(StandardCharsets.US_ASCII)))
+                : open;
+    }
+
+    /** The words by which {@code qfuse mount} opens the image, in the test's directory. */
+    List<String> mountWords() {
+        return content == Content.ENCRYPTED ? List.of("--passphrase-file=secret") : List.of();
     }
 
     /** Runs a verb of qemu-img on the image; it has to succeed. */

@@ -1,7 +1,9 @@
 package io.qfuse.it;
 
+import io.qfuse.fuse.Transport;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.stream.Stream;
 
 /**
@@ -30,6 +32,11 @@ record Qfuse(Shell shell, Path launcher) {
             shell.run("chmod", "-R", "go+rX", into).ok();
         }
         return launcher;
+    }
+
+    /** The option of {@code qfuse mount} for a transport. */
+    static String over(Transport transport) {
+        return "--transport=" + transport.name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 
     /** Runs one command to its end. */

@@ -7,6 +7,7 @@ import io.qfuse.fuse.MountException;
 import io.qfuse.fuse.MountFlag;
 import io.qfuse.fuse.MountOptions;
 import java.io.IOException;
+import java.lang.System.Logger.Level;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.StringJoiner;
@@ -15,6 +16,8 @@ import java.util.StringJoiner;
 public final class KernelMount {
 
     static final String DEVICE = "/dev/fuse";
+
+    private static final System.Logger LOG = System.getLogger(KernelMount.class.getPackageName());
 
     private static final Path CONNECTIONS = Path.of("/sys/fs/fuse/connections");
     private static final int DIRECTORY = 0040000;
@@ -161,12 +164,24 @@ public final class KernelMount {
     /**
      * Returns when the kernel has sent what it holds of a file's changes, those in mapped memory among them. (syncfs(2) would
      * do it for all files, but does not wait for a FUSE server.)
+     *
+     * <p>Another process waits for it, by sync(1): a thread of the server that is killed while it waits for the server's own
+     * answer could never end, nor would its descriptors be closed, which alone would end its waiting.
      */
     public static void writeBack(Path file) {
-        int fd = LIBC.open(file.toString(), Native.O_RDONLY | Native.O_CLOEXEC);
-        if (fd >= 0) {
-            LIBC.fsync(fd);
-            LIBC.close(fd);
+        try {
+            int code = new ProcessBuilder("sync", file.toString())
+                    .redirectErrorStream(true)
+                    .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                    .start()
+                    .waitFor();
+            if (code != 0) {
+                LOG.log(Level.WARNING, "{0}: not all that was written to mapped memory could be written back", file);
+            }
+        } catch (IOException e) {
+            LOG.log(Level.WARNING, "{0}: what was written to mapped memory is lost: {1}", file, e.getMessage());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 }

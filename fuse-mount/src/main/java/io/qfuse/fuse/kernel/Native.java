@@ -11,7 +11,6 @@ import jnr.ffi.Runtime;
 final class Native {
 
     static final int O_RDWR = 2;
-    static final int O_RDONLY = 0;
     static final int O_CLOEXEC = 02000000;
 
     /** Room for a posix_spawn_file_actions_t: 80 bytes in glibc and in musl. */
@@ -51,8 +50,6 @@ final class Native {
         int umount2(CharSequence target, int flags);
 
         int statfs(CharSequence path, long buffer);
-
-        int fsync(int fd);
 
         int pipe2(long twoInts, int flags);
 
