@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
@@ -112,11 +113,15 @@ final class ImageFileSystemTest {
     @Test
     void unknown_fallocate_modes_are_refused_before_any_work() throws Exception {
         long node = files.lookup(ROOT, "a.raw");
-        disk.fill(0, new byte[] {9});
+        byte[] content = new byte[SIZE];
+        Arrays.fill(content, (byte) 9);
+        disk.fill(0, content);
         for (int mode : new int[] {2, 4, 8, 9, 0x20, 0x13, 0x40, -1}) {
             assertErrno(Errno.EOPNOTSUPP, () -> files.allocate(node, mode, 0, SIZE));
+            assertErrno(Errno.EOPNOTSUPP, () -> files.allocate(node, mode, SIZE - 1, SIZE));
         }
-        assertThat(disk.content(0, 1)).containsExactly(9);
+        assertThat(disk.size()).isEqualTo(SIZE);
+        assertThat(disk.content(0, SIZE)).isEqualTo(content);
         assertErrno(Errno.EINVAL, () -> files.allocate(node, 0, 0, 0));
         assertErrno(Errno.EINVAL, () -> files.allocate(node, 0, -1, 1));
         assertErrno(Errno.EFBIG, () -> files.allocate(node, 0, Long.MAX_VALUE, 1));

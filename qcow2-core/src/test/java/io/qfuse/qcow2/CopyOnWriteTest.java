@@ -12,8 +12,10 @@ import io.qfuse.qcow2.testing.RecordingFile.Call;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** How much a small write into an unallocated cluster over a backing file reads and writes around its bytes. */
 final class CopyOnWriteTest {
@@ -63,6 +65,49 @@ final class CopyOnWriteTest {
             });
             assertThat(base.reads.stream().mapToLong(Range::length).sum()).isEqualTo(read);
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
+    void what_is_filled_around_new_bytes_hits_no_subcluster_that_is_alive(long seed) throws IOException {
+        Random random = new Random(seed);
+        ImageKind kind = new ImageKind(3, CLUSTER_BITS, 4, true, true);
+        int cluster = kind.clusterSize();
+        RecordingFile file = new RecordingFile(kind.create(SIZE));
+        try (TestDisk disk = new TestDisk(kind, file, SIZE)) {
+            for (int at = 0; at < cluster; at += SUBCLUSTER) {
+                switch (random.nextInt(3)) {
+                    case 0 -> disk.write(at, bytes(random, SUBCLUSTER));
+                    case 1 -> disk.zero(at, SUBCLUSTER, false);
+                    default -> disk.check(at, SUBCLUSTER); // not allocated
+                }
+            }
+            for (int i = 0; i < 60; i++) {
+                int length = 1 + random.nextInt(2 * SUBCLUSTER);
+                int offset = random.nextInt(cluster - length);
+                file.take();
+                if (random.nextInt(4) == 0) {
+                    disk.zero(offset, length, random.nextBoolean());
+                } else {
+                    disk.write(offset, bytes(random, length));
+                }
+                int first = offset & -SUBCLUSTER;
+                int end = (offset + length + SUBCLUSTER - 1) & -SUBCLUSTER;
+                assertThat(file.take())
+                        .as("seed %d, %d bytes at %d", seed, length, offset)
+                        .allSatisfy(call -> {
+                            assertThat(call.offset() % cluster).isGreaterThanOrEqualTo(first);
+                            assertThat(call.offset() % cluster + call.length()).isLessThanOrEqualTo(end);
+                        });
+                disk.check(0, cluster);
+            }
+        }
+    }
+
+    private static byte[] bytes(Random random, int length) {
+        byte[] bytes = new byte[length];
+        random.nextBytes(bytes);
+        return bytes;
     }
 
     /** Data without end, that remembers what was read of it. */

@@ -2,6 +2,9 @@ package io.qfuse.qcow2;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.qfuse.qcow2.SmallImage.Trait;
+import io.qfuse.qcow2.check.ImageRepair;
+import io.qfuse.qcow2.io.HeaderReader;
 import io.qfuse.qcow2.io.HostFile;
 import io.qfuse.qcow2.io.NativeBuffer;
 import io.qfuse.qcow2.testing.ForwardingFile;
@@ -36,11 +39,32 @@ final class PowerLossTest {
                 .toList();
     }
 
+    static List<SmallImage> starts() throws IOException {
+        List<SmallImage> starts = new ArrayList<>();
+        for (ImageKind kind : kinds()) {
+            starts.add(start(kind));
+        }
+        for (int clusterBits : new int[] {9, 12, 16}) {
+            starts.add(start(new ImageKind(2, clusterBits, 4, true), Trait.COMPRESSED));
+            starts.add(start(new ImageKind(3, clusterBits, 4, false), Trait.SNAPSHOT));
+            starts.add(start(new ImageKind(3, clusterBits, 3, true), Trait.COMPRESSED, Trait.SNAPSHOT));
+            starts.add(start(new ImageKind(3, clusterBits, 4, false), Trait.DIRTY));
+        }
+        starts.add(start(new ImageKind(3, 14, 4, true, true), Trait.SNAPSHOT));
+        starts.add(new SmallImage(new ImageKind(3, 9, 6, false), 4200, Trait.FULL_TABLE));
+        return starts;
+    }
+
+    private static SmallImage start(ImageKind kind, Trait... traits) throws IOException {
+        return new SmallImage(kind, SIZE / kind.clusterSize(), traits);
+    }
+
     @ParameterizedTest
-    @MethodSource("kinds")
-    void a_power_loss_at_any_moment_leaves_leaks_at_worst_and_all_that_was_flushed(ImageKind kind) throws IOException {
+    @MethodSource("starts")
+    void a_power_loss_at_any_moment_leaves_leaks_at_worst_and_all_that_was_flushed(SmallImage start)
+            throws IOException {
         for (long seed = 1; seed <= SEEDS; seed++) {
-            History history = new History(kind, seed);
+            History history = new History(start, seed, false);
             Random random = new Random(seed);
             for (int i = 0; i < OPERATIONS; i++) {
                 history.step(random);
@@ -62,7 +86,7 @@ final class PowerLossTest {
         int seen = 0;
         for (long seed = 1; seed <= 4; seed++) {
             try {
-                History history = new History(kind, seed, true);
+                History history = new History(start(kind), seed, true);
                 Random random = new Random(seed);
                 for (int i = 0; i < OPERATIONS; i++) {
                     history.step(random);
@@ -89,40 +113,35 @@ final class PowerLossTest {
         /** The disk had {@code sectors} at {@code end} for sure, and may have had them from {@code begin} on. */
         private record Resize(int operation, int begin, int end, int sectors) {}
 
-        private final ImageKind kind;
+        private final SmallImage start;
         private final long seed;
         private final PowerLossFile file;
         private final @Nullable PowerLossFile data;
-        private final MemoryHostFile base = new MemoryHostFile("base.raw");
         private final Disk disk;
         private final List<List<Version>> sectors = new ArrayList<>();
         private final List<Flush> flushes = new ArrayList<>();
-        private final List<Resize> resizes = new ArrayList<>(List.of(new Resize(0, 0, 0, SIZE / 512)));
-        private final NativeBuffer buffer = NativeBuffer.allocate(SIZE);
-        private long lastId;
+        private final List<Resize> resizes = new ArrayList<>();
+        private final NativeBuffer buffer;
+        private long lastId = 1L << 32;
         private int operation;
 
-        History(ImageKind kind, long seed) throws IOException {
-            this(kind, seed, false);
-        }
-
-        History(ImageKind kind, long seed, boolean withoutBarriers) throws IOException {
-            this.kind = kind;
+        History(SmallImage start, long seed, boolean withoutBarriers) throws IOException {
+            this.start = start;
             this.seed = seed;
-            this.file = new PowerLossFile(kind.create(SIZE));
-            for (int i = 0; i < SIZE / 512; i++) {
-                boolean data = kind.backed() && i < SIZE / 512 - 3 && i % 5 != 0;
-                sectors.add(new ArrayList<>(List.of(new Version(0, 0, data ? 1_000_000 + i : 0))));
-                if (data) {
-                    base.write(512L * i, filled(1_000_000 + i), 0, 512);
-                }
+            LongBuffer words = ByteBuffer.wrap(start.content()).asLongBuffer();
+            int size = words.capacity() / 64;
+            for (int i = 0; i < size; i++) {
+                sectors.add(new ArrayList<>(List.of(new Version(0, 0, words.get(64 * i)))));
             }
-            base.truncate(SIZE - 3 * 512);
-            MemoryHostFile before = kind.createData(SIZE);
+            resizes.add(new Resize(0, 0, 0, size));
+            this.buffer = NativeBuffer.allocate(2 * 512 * size);
+            this.file = new PowerLossFile(start.image());
+            MemoryHostFile before = start.data();
             this.data = before == null ? null : new PowerLossFile(before, file);
             HostFile guest = data == null || !withoutBarriers ? data : new Unsafe(data);
             HostFile image = data == null && withoutBarriers ? new Unsafe(file) : file;
-            this.disk = TestDisk.open(image, guest, base, TestDisk.SMALL_CACHE);
+            ImageRepair.ifDirty(image, HeaderReader.read(image));
+            this.disk = TestDisk.open(image, guest, start.base(), TestDisk.SMALL_CACHE);
         }
 
         private static byte[] filled(long id) {
@@ -144,7 +163,7 @@ final class PowerLossTest {
                 case 4 -> zero(first, count, true);
                 case 5 -> zero(first, count, false);
                 case 6 -> disk.allocate(512L * first, 512L * count);
-                case 7 -> resize(now, SIZE / 1024 + random.nextInt(SIZE / 1024));
+                case 7 -> resize(now, SIZE / 1024 + random.nextInt(3 * SIZE / 1024));
                 default -> flush();
             }
         }
@@ -169,6 +188,9 @@ final class PowerLossTest {
         private void resize(int from, int to) throws IOException {
             int begin = file.moments();
             for (int sector = from; sector < to; sector++) {
+                if (sector == sectors.size()) {
+                    sectors.add(new ArrayList<>());
+                }
                 sectors.get(sector).add(new Version(operation, begin, 0));
             }
             disk.resize(512L * to);
@@ -191,15 +213,16 @@ final class PowerLossTest {
 
         /** Looks at what the power may have left at a moment. */
         void verify(int moment, long lossSeed) throws IOException {
-            String what = kind + ", seed " + seed + ", power lost at " + moment + " with seed " + lossSeed;
+            String what = start + ", seed " + seed + ", power lost at " + moment + " with seed " + lossSeed;
             MemoryHostFile left = file.afterLossAt(moment, lossSeed);
+            ImageRepair.ifDirty(left, HeaderReader.read(left));
             CheckedImage.requireLeaksAtWorst(left, what);
             int durable = 0;
             for (Flush flush : flushes) {
                 durable = flush.moment <= moment ? flush.operation : durable;
             }
             MemoryHostFile leftData = data == null ? null : data.afterLossAt(moment, lossSeed);
-            try (Disk after = TestDisk.open(left, leftData, base.copy(), TestDisk.SMALL_CACHE)) {
+            try (Disk after = TestDisk.open(left, leftData, start.base(), TestDisk.SMALL_CACHE)) {
                 int there = (int) (after.size() / 512);
                 Resize resize = resizeTo(there, moment, what);
                 if (resize.begin <= moment && moment < resize.end && isGrowth(resize)) {
@@ -209,6 +232,12 @@ final class PowerLossTest {
                         .asLongBuffer();
                 for (int sector = 0; sector < there; sector++) {
                     verify(sector, longs.slice(64 * sector, 64), durable, moment, what);
+                }
+                if (start.has(Trait.SNAPSHOT)) {
+                    Disk snapshot = ((Qcow2Image) after).snapshots().get(0).disk();
+                    assertThat(TestDisk.read(snapshot, 0, (int) snapshot.size(), buffer))
+                            .as("%s, its snapshot", what)
+                            .isEqualTo(start.content());
                 }
             }
         }
