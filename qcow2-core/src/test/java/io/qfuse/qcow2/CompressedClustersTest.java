@@ -274,7 +274,7 @@ final class CompressedClustersTest {
             });
         }
         long helpers = Thread.getAllStackTraces().keySet().stream()
-                .filter(thread -> thread.getName().startsWith("decompress-"))
+                .filter(thread -> thread.getName().startsWith("help-"))
                 .count();
         assertThat(helpers).isLessThan(Runtime.getRuntime().availableProcessors());
     }

@@ -1,5 +1,6 @@
 package io.qfuse.qcow2.data;
 
+import io.qfuse.qcow2.parallel.Helpers;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;

@@ -5,6 +5,7 @@ import io.qfuse.qcow2.Layer;
 import io.qfuse.qcow2.io.NativeBuffer;
 import io.qfuse.qcow2.map.Mapping;
 import io.qfuse.qcow2.map.Mapping.Kind;
+import io.qfuse.qcow2.parallel.Helpers;
 import java.io.IOException;
 
 /** Reads guest bytes and tells what they are (format notes, section 15). Thread-safe. */

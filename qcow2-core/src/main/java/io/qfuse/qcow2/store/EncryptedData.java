@@ -3,6 +3,7 @@ package io.qfuse.qcow2.store;
 import io.qfuse.qcow2.crypto.GuestCipher;
 import io.qfuse.qcow2.io.BufferPool;
 import io.qfuse.qcow2.io.NativeBuffer;
+import io.qfuse.qcow2.parallel.Helpers;
 import java.io.IOException;
 
 /**
@@ -11,6 +12,13 @@ import java.io.IOException;
  *
  * <p>A write of less than a sector reads, changes and writes the whole of it; the hold that {@link #needsHold} asks for keeps
  * others from writing there meanwhile.
+ *
+ * <p>Nothing holds a read back while others write whole sectors there. Of plain data it then gives each byte old or new; here a block
+ * of the cipher of which the host's file gives a bit of both comes out as noise. Neither is told what it reads by any disk, nor by
+ * QEMU, until the write is done, and every read would have to be exclusive to prevent it. What is read to be written again
+ * (copies, parts of sectors) is held exclusively.
+ *
+ * <p>A large read is done in parts, by whoever is idle too. Thread-safe.
  */
 public final class EncryptedData implements GuestData {
 
@@ -37,6 +45,18 @@ public final class EncryptedData implements GuestData {
 
     @Override
     public void read(long host, long guest, long address, int length) throws IOException {
+        if (length <= PIECE) {
+            readPieces(host, guest, address, length);
+            return;
+        }
+        // A sector in which two parts meet is decrypted for each of them.
+        Helpers.shared().share((length + PIECE - 1) / PIECE, part -> {
+            int at = part * PIECE;
+            readPieces(host + at, guest + at, address + at, Math.min(PIECE, length - at));
+        });
+    }
+
+    private void readPieces(long host, long guest, long address, int length) throws IOException {
         for (int at = 0; at < length; ) {
             int piece = piece(guest + at, length - at);
             if (piece % SECTOR == 0) {

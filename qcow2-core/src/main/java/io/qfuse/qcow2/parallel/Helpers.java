@@ -1,4 +1,4 @@
-package io.qfuse.qcow2.data;
+package io.qfuse.qcow2.parallel;
 
 import java.io.IOException;
 import java.util.concurrent.SynchronousQueue;
@@ -22,10 +22,10 @@ import org.jspecify.annotations.Nullable;
  *   <li>When {@link #share} returns or throws, no part is running any more.
  * </ol>
  */
-final class Helpers {
+public final class Helpers {
 
     private static final Helpers SHARED =
-            new Helpers("decompress", Runtime.getRuntime().availableProcessors() - 1);
+            new Helpers("help", Runtime.getRuntime().availableProcessors() - 1);
 
     private static final int IDLE_SECONDS = 10;
 
@@ -34,7 +34,7 @@ final class Helpers {
 
     /** One part of the work. */
     @FunctionalInterface
-    interface Part {
+    public interface Part {
 
         /** Does the part with this number; called once for each, by any thread. */
         void run(int number) throws IOException;
@@ -65,7 +65,7 @@ final class Helpers {
     }
 
     /** The helpers of the whole process. */
-    static Helpers shared() {
+    public static Helpers shared() {
         return SHARED;
     }
 
@@ -73,7 +73,7 @@ final class Helpers {
      * Does parts 0 to {@code parts - 1}, in any order and some at once. After a part has failed the rest may be left out,
      * and the first failure is thrown.
      */
-    void share(int parts, Part part) throws IOException {
+    public void share(int parts, Part part) throws IOException {
         Work work = new Work(parts, part);
         for (int i = Math.min(most, parts - 1); i > 0; i--) {
             ask(work);

@@ -1,4 +1,4 @@
-package io.qfuse.qcow2.data;
+package io.qfuse.qcow2.parallel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
