@@ -96,6 +96,7 @@ final class Qcow2Image implements Disk {
         this.metadata = findMetadata(header);
         GuestData plain = new PlainData(guestFile);
         GuestData stored = header.hasExternalData() ? plain : new GuardedData(plain, metadata);
+        // The last that may fail: nobody would wipe the key for an image that does not come to be.
         this.data = Encryption.over(stored, file, header, options.passphrase());
         this.tables = new Tables(file, geometry, caches.metadata(), health, metadata);
         this.allocator = new ClusterAllocator(file, tables, header, health, metadata);

@@ -6,18 +6,16 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.qfuse.qcow2.crypto.LuksArea;
 import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.format.Header;
-import io.qfuse.qcow2.format.HeaderCodec;
-import io.qfuse.qcow2.format.HeaderExtension;
 import io.qfuse.qcow2.format.RefcountWidth;
 import io.qfuse.qcow2.io.HeaderReader;
 import io.qfuse.qcow2.io.NativeBuffer;
 import io.qfuse.qcow2.testing.ImageKind;
+import io.qfuse.qcow2.testing.Luks;
 import io.qfuse.qcow2.testing.MemoryHostFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -56,8 +54,7 @@ final class EncryptedDiskTest {
                         .putLong(area.length)
                         .array();
             }
-            byte[] bytes = HeaderCodec.encode(encrypted(header, extension), file.path());
-            file.write(0, bytes, 0, bytes.length);
+            Luks.rewriteHeader(file, extension);
             return file;
         }
 
@@ -71,32 +68,6 @@ final class EncryptedDiskTest {
             }
             file.write(2L * geometry.clusterSize(), block, 0, block.length);
             return place;
-        }
-
-        private static Header encrypted(Header header, byte[] extension) {
-            List<HeaderExtension> extensions = new ArrayList<>(header.extensions());
-            if (extension.length > 0) {
-                extensions.add(new HeaderExtension(HeaderExtension.CRYPTO, extension));
-            }
-            return new Header(
-                    header.version(),
-                    header.clusterBits(),
-                    header.size(),
-                    extension.length > 0 ? Header.CRYPT_LUKS : Header.CRYPT_AES,
-                    header.l1Size(),
-                    header.l1Offset(),
-                    header.refcountTableOffset(),
-                    header.refcountTableClusters(),
-                    0,
-                    0,
-                    header.incompatible(),
-                    0,
-                    0,
-                    header.refcountOrder(),
-                    header.headerLength(),
-                    0,
-                    extensions,
-                    header.backingFile());
         }
     }
 
@@ -187,6 +158,15 @@ final class EncryptedDiskTest {
                     System.arraycopy(bytes, 0, model, at, length);
                 }
             }
+        }
+    }
+
+    @Test
+    void a_large_read_from_the_middle_of_a_sector_is_put_together_of_its_parts() throws IOException {
+        byte[] written = QemuKind.content(SIZE);
+        try (TestDisk test = new TestDisk(kinds().get(3).image(), kinds().get(3).create(), SIZE)) {
+            test.write(0, written);
+            test.check(333, SIZE - 700);
         }
     }
 

@@ -1,15 +1,19 @@
 package io.qfuse.qcow2;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.qfuse.qcow2.io.NativeBuffer;
 import io.qfuse.qcow2.testing.Luks;
+import io.qfuse.qcow2.testing.QemuBitmaps;
 import io.qfuse.qcow2.testing.QemuImg;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeEach;
@@ -18,6 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Encrypted images of every kind that qemu-img makes, against qemu. */
 @Tag("system")
@@ -40,7 +45,7 @@ final class EncryptedQemuTest {
         image = directory.resolve("image.qcow2");
     }
 
-    /** Each cipher, mode, vector, hash and layout; qemu-img takes a second to make one. */
+    /** Each cipher, mode, vector, hash and layout. */
     static List<String> kinds() {
         return List.of(
                 "encrypt.format=aes",
@@ -90,6 +95,60 @@ final class EncryptedQemuTest {
         }
     }
 
+    /** The header too is qemu's: it takes seconds to make one. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "encrypt.format=aes,compat=0.10",
+                LUKS,
+                LUKS
+                        + ",cluster_size=4k,encrypt.cipher-alg=twofish-256,encrypt.cipher-mode=cbc,encrypt.ivgen-alg=essiv"
+                        + ",encrypt.ivgen-hash-alg=sha256,encrypt.hash-alg=sha512"
+            })
+    void an_image_of_qemus_alone_is_used(String kind) throws IOException {
+        luks.createByQemu(kind, image, SIZE);
+        byte[] model = new byte[SIZE];
+        fillByQemu(model, 0x5a, 3000, 200_000);
+        use(image, model, new Random(4));
+        assertThat(Arrays.mismatch(luks.read(image, false), model)).isEqualTo(-1);
+        luks.check(image, false);
+    }
+
+    @Test
+    void bitmaps_record_what_is_written_to_an_encrypted_image() throws IOException {
+        luks.create(LUKS, image, SIZE);
+        List<Object> add = new ArrayList<>(List.of("bitmap", "--add", "-g", 4096));
+        add.addAll(luks.opened(image));
+        add.add("b");
+        QemuImg.run(add.toArray());
+        try (Disk disk = open(OpenOptions.readWrite());
+                NativeBuffer buffer = NativeBuffer.allocate(4096)) {
+            disk.write(70_000, buffer.address(), 10);
+            disk.writeZeroes(300_000, 5000, true);
+        }
+        luks.io(image, false, "write 500k 4k");
+        BitSet dirty = new BitSet();
+        dirty.set(70_000 >> 12);
+        dirty.set(300_000 >> 12, (305_000 >> 12) + 1);
+        dirty.set(125);
+        assertThat(QemuBitmaps.read(luks.opened(image), "b", 12, directory)).isEqualTo(dirty);
+    }
+
+    /** No program makes them; QEMU refuses to write them, and so do we, who write none at all. */
+    @Test
+    void compressed_clusters_in_an_encrypted_image_are_not_encrypted_for_qemu_and_us() throws IOException {
+        byte[] model = new byte[SIZE];
+        Arrays.fill(model, (byte) 0x33);
+        Path raw = Files.write(directory.resolve("plain.raw"), model);
+        QemuImg.run("convert", "-c", "-f", "raw", "-O", "qcow2", raw, image);
+        luks.encrypt(image);
+        assertThat(Arrays.mismatch(luks.read(image, false), model)).isEqualTo(-1);
+        assertThatThrownBy(() -> luks.io(image, false, "write -c 0 64k")).hasMessageContaining("write failed");
+        use(image, model, new Random(5));
+        assertThat(Arrays.mismatch(luks.read(image, false), model)).isEqualTo(-1);
+        luks.check(image, false);
+    }
+
     private void fillByQemu(byte[] model, int pattern, int offset, int length) {
         luks.io(image, false, "write -P " + pattern + " " + offset + " " + length);
         Arrays.fill(model, offset, offset + length, (byte) pattern);
@@ -112,7 +171,7 @@ final class EncryptedQemuTest {
         Arrays.fill(model, 100_000, 150_000, (byte) 0x11);
         Arrays.fill(model, 300_000, 309_000, (byte) 0x12);
         byte[] before = Files.readAllBytes(base);
-        luks.create(LUKS, image, "-b", base, "-F", "qcow2", SIZE);
+        luks.createByQemu(LUKS, image, "-b", base, "-F", "qcow2", SIZE);
         use(image, model, new Random(1));
         assertThat(Arrays.mismatch(luks.read(image, true), model)).isEqualTo(-1);
         luks.check(image, true);
@@ -138,6 +197,14 @@ final class EncryptedQemuTest {
         QemuImg.run("snapshot", "-c", "kept", "--object", luks.object(), "--image-opts", luks.options(image, false));
         byte[] kept = model.clone();
         use(image, model, new Random(3));
+        try (Disk disk = open(OpenOptions.readWrite());
+                NativeBuffer buffer = NativeBuffer.allocate(SIZE)) {
+            Disk shown = ((Qcow2Image) disk).snapshots().get(0).disk();
+            disk.write(1000, buffer.address(), 300_000);
+            NativeBuffer.get(buffer.address(), model, 1000, 300_000);
+            assertThat(Arrays.mismatch(TestDisk.read(shown, 0, SIZE, buffer), kept))
+                    .isEqualTo(-1);
+        }
         assertThat(Arrays.mismatch(luks.read(image, false), model)).isEqualTo(-1);
         assertThat(Arrays.mismatch(luks.read(image, false, "-l", "snapshot.name=kept"), kept))
                 .isEqualTo(-1);
@@ -151,7 +218,7 @@ final class EncryptedQemuTest {
 
     @Test
     void any_slot_opens_the_image_and_a_passphrase_that_was_taken_out_does_not() throws IOException {
-        luks.create(LUKS, image, SIZE);
+        luks.createByQemu(LUKS, image, SIZE);
         Path other = Files.writeString(directory.resolve("other"), "battery staple");
         amend("encrypt.state=active,encrypt.new-secret=t,encrypt.iter-time=10", other);
         assertThat(opens(SECRET)).isTrue();

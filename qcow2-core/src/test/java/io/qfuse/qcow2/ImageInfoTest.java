@@ -75,7 +75,7 @@ final class ImageInfoTest {
                         + "encrypt.ivgen-hash-alg=sha256",
                 "encrypt.format=luks,encrypt.cipher-alg=cast5-128,encrypt.cipher-mode=cbc,encrypt.hash-alg=sha1,"
                         + "encrypt.ivgen-alg=plain,encrypt.ivgen-hash-alg=md5")) {
-            Luks.with(directory, "x").create(options, path, "1M");
+            Luks.with(directory, "x").createByQemu(options, path, "1M");
             assertSameAsQemu(path);
         }
         QemuImg.run("create", "-f", "qcow2", base, "100001");

@@ -1,5 +1,6 @@
 package io.qfuse.qcow2;
 
+import io.qfuse.qcow2.testing.Luks;
 import io.qfuse.qcow2.testing.QemuImg;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -17,8 +18,30 @@ import java.util.Random;
  * @param extended whether clusters have subclusters
  * @param base what lies below
  * @param maker where the image comes from
+ * @param encryption how guest data are stored
  */
-record QemuKind(int clusterSize, int refcountBits, String compat, boolean extended, Base base, Maker maker) {
+record QemuKind(
+        int clusterSize,
+        int refcountBits,
+        String compat,
+        boolean extended,
+        Base base,
+        Maker maker,
+        Encryption encryption) {
+
+    /** How guest data are stored. */
+    enum Encryption {
+        NONE,
+        /** AES-CBC under the passphrase itself. */
+        LEGACY,
+        /** AES-XTS, under a header of ours. */
+        LUKS
+    }
+
+    /** A kind without encryption. */
+    QemuKind(int clusterSize, int refcountBits, String compat, boolean extended, Base base, Maker maker) {
+        this(clusterSize, refcountBits, compat, extended, base, maker, Encryption.NONE);
+    }
 
     /** What lies below. */
     enum Base {
@@ -85,6 +108,15 @@ record QemuKind(int clusterSize, int refcountBits, String compat, boolean extend
             kinds.add(new QemuKind(clusterSize, 1, V3, true, Base.QCOW2, Maker.QEMU));
             kinds.add(new QemuKind(clusterSize, 16, V3, true, Base.NONE, Maker.ZLIB));
             kinds.add(new QemuKind(clusterSize, 16, V3, true, Base.RAW, Maker.SNAPSHOT));
+        }
+        for (Encryption encryption : new Encryption[] {Encryption.LEGACY, Encryption.LUKS}) {
+            kinds.add(new QemuKind(512, 16, V2, false, Base.NONE, Maker.QEMU, encryption));
+            kinds.add(new QemuKind(4 << 10, 64, V3, false, Base.ZLIB, Maker.SNAPSHOT, encryption));
+            kinds.add(new QemuKind(16 << 10, 16, V3, true, Base.SHORT_RAW, Maker.QEMU, encryption));
+            kinds.add(new QemuKind(64 << 10, 1, V3, true, Base.QCOW2, Maker.US, encryption));
+            kinds.add(new QemuKind(64 << 10, 16, V3, false, Base.SHORT_RAW, Maker.DATA_FILE, encryption));
+            kinds.add(new QemuKind(64 << 10, 16, V3, true, Base.NONE, Maker.DATA_FILE, encryption));
+            kinds.add(new QemuKind(2 << 20, 16, V3, false, Base.RAW, Maker.SNAPSHOT, encryption));
         }
         return kinds;
     }
@@ -155,6 +187,24 @@ record QemuKind(int clusterSize, int refcountBits, String compat, boolean extend
 
     /** Makes the image. */
     void make(Path image, Path bases) throws IOException {
+        makePlain(image, bases);
+        switch (encryption) {
+            case NONE -> {}
+            case LEGACY -> luks(bases).encrypt(image);
+            case LUKS -> luks(bases).encrypt(image, "aes", "xts-plain64", "sha256", 32);
+        }
+    }
+
+    private static Luks luks(Path bases) throws IOException {
+        return Luks.with(bases, TestDisk.PASSPHRASE);
+    }
+
+    /** The words by which qemu's programs open the image. */
+    List<Object> opened(Path image, Path bases) throws IOException {
+        return encryption == Encryption.NONE ? List.of(image) : luks(bases).opened(image);
+    }
+
+    private void makePlain(Path image, Path bases) throws IOException {
         List<Object> words = new ArrayList<>();
         if (maker == Maker.US) {
             CreateOptions options = CreateOptions.parse(List.of(options())).withSize(size());

@@ -7,8 +7,10 @@ import io.qfuse.qcow2.QemuKind.Maker;
 import io.qfuse.qcow2.io.NativeBuffer;
 import io.qfuse.qcow2.testing.QemuImg;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
@@ -60,22 +62,23 @@ final class QemuMatrixTest {
         byte[] model = kind.expected();
         if (kind.maker() == Maker.SNAPSHOT) {
             model = use(image, model, random, false);
-            QemuImg.run("snapshot", "-c", "kept", image);
+            qemuImg(kind.opened(image, bases), "snapshot", "-c", "kept");
         }
         byte[] kept = model.clone();
         model = use(image, model, random, kind.resizable());
-        requireClean(image);
-        assertThat(Arrays.mismatch(convert(image), model))
+        List<Object> opened = kind.opened(image, bases);
+        requireClean(opened);
+        assertThat(Arrays.mismatch(convert(opened), model))
                 .as("first byte that qemu reads differently")
                 .isEqualTo(-1);
         if (kind.maker() == Maker.SNAPSHOT) {
-            byte[] snapshot = convert(image, "-l", "snapshot.name=kept");
+            byte[] snapshot = convert(opened, "-l", "snapshot.name=kept");
             int both = Math.min(snapshot.length, kept.length); // qemu-img shows it with the size of now
             assertThat(Arrays.mismatch(snapshot, 0, both, kept, 0, both))
                     .as("first byte of the snapshot that has changed")
                     .isEqualTo(-1);
         }
-        compareMap(image, model);
+        compareMap(image, opened, model);
         if (kind.maker() == Maker.RAW_DATA_FILE || kind.maker() == Maker.OUR_RAW_DATA_FILE) {
             byte[] data = Files.readAllBytes(QemuKind.dataFile(image));
             assertThat(Arrays.mismatch(data, 0, model.length, model, 0, model.length))
@@ -89,27 +92,39 @@ final class QemuMatrixTest {
         }
     }
 
-    private static void requireClean(Path image) {
-        QemuImg.Check check = QemuImg.check(image);
+    private static void requireClean(List<Object> opened) {
+        QemuImg.Check check = QemuImg.check(opened);
         assertThat(check.exit()).as(check.output()).isZero();
     }
 
-    private byte[] convert(Path image, Object... words) throws IOException {
+    /** Runs a verb of qemu-img on an image that is opened by certain words. */
+    private static String qemuImg(List<Object> opened, Object... words) {
+        List<Object> all = new ArrayList<>(List.of(words));
+        all.addAll(opened);
+        return QemuImg.run(all.toArray());
+    }
+
+    private byte[] convert(List<Object> opened, Object... words) throws IOException {
         Path raw = directory.resolve("converted.raw");
-        Object[] all = new Object[words.length + 7];
-        System.arraycopy(new Object[] {"convert", "-f", "qcow2", "-O", "raw"}, 0, all, 0, 5);
-        System.arraycopy(words, 0, all, 5, words.length);
-        all[words.length + 5] = image;
-        all[words.length + 6] = raw;
-        QemuImg.run(all);
+        List<Object> all = new ArrayList<>(List.of("convert", "-O", "raw"));
+        all.addAll(List.of(words));
+        all.addAll(opened);
+        all.add(raw);
+        QemuImg.run(all.toArray());
         return Files.readAllBytes(raw);
+    }
+
+    private static Disk open(Path image, OpenOptions options) throws IOException {
+        try (Passphrase secret = Passphrase.of(TestDisk.PASSPHRASE.getBytes(StandardCharsets.US_ASCII))) {
+            return Images.open(image, options.withPassphrase(secret)); // which images in the clear do not use
+        }
     }
 
     /** Uses an image that reads as {@code bytes}, and gives what it reads as in the end. */
     private static byte[] use(Path image, byte[] bytes, Random random, boolean resize) throws IOException {
         byte[] model = bytes;
         try (NativeBuffer buffer = NativeBuffer.allocate(bytes.length + MOST_GROWTH)) {
-            try (Disk disk = Images.open(image, SMALL_CACHE)) {
+            try (Disk disk = open(image, SMALL_CACHE)) {
                 requireBytes(disk, model, buffer);
                 for (int i = 0; i < OPERATIONS; i++) {
                     if (resize && i % 16 == 5) {
@@ -122,7 +137,7 @@ final class QemuMatrixTest {
                 }
                 requireBytes(disk, model, buffer);
             }
-            try (Disk disk = Images.open(image, OpenOptions.readOnly())) {
+            try (Disk disk = open(image, OpenOptions.readOnly())) {
                 requireBytes(disk, model, buffer);
             }
         }
@@ -165,9 +180,9 @@ final class QemuMatrixTest {
     }
 
     /** What we call a hole reads as zeroes, and what qemu calls data we call data. */
-    private static void compareMap(Path image, byte[] model) throws IOException {
+    private static void compareMap(Path image, List<Object> opened, byte[] model) throws IOException {
         BitSet data = new BitSet(model.length);
-        try (Disk disk = Images.open(image, OpenOptions.readOnly())) {
+        try (Disk disk = open(image, OpenOptions.readOnly())) {
             for (long at = 0; at < model.length; ) {
                 Extent extent = disk.nextExtent(at);
                 assertThat(extent.offset()).isEqualTo(at);
@@ -180,7 +195,7 @@ final class QemuMatrixTest {
         for (int at = data.nextClearBit(0); at < model.length; at = data.nextClearBit(at + 1)) {
             assertThat(model[at]).as("byte %d of a hole", at).isZero();
         }
-        Matcher entry = MAP_ENTRY.matcher(QemuImg.run("map", "--output=json", "-f", "qcow2", image));
+        Matcher entry = MAP_ENTRY.matcher(qemuImg(opened, "map", "--output=json"));
         int reached = 0;
         while (entry.find()) {
             int start = Integer.parseInt(entry.group(1));

@@ -27,11 +27,17 @@ public final class QemuBitmaps {
      * @param directory where a socket may be made
      */
     public static BitSet read(Path image, String name, int granularityBits, Path directory) throws IOException {
+        return read(List.of("-f", "qcow2", image), name, granularityBits, directory);
+    }
+
+    /** The same of an image that is opened by certain words. */
+    public static BitSet read(List<Object> opened, String name, int granularityBits, Path directory)
+            throws IOException {
         Path socket = Files.createTempFile(directory, "nbd", "");
         Files.delete(socket);
         Path pid = socket.resolveSibling(socket.getFileName() + ".pid");
-        String[] server = {"qemu-nbd", "--fork", "-r", "-f", "qcow2", "--pid-file=" + pid, "-B", name, "-k"};
-        run(Stream.concat(Stream.of(server), Stream.of(socket.toString(), image.toString()))
+        String[] server = {"qemu-nbd", "--fork", "-r", "--pid-file=" + pid, "-B", name, "-k", socket.toString()};
+        run(Stream.concat(Stream.of(server), opened.stream().map(Object::toString))
                 .toArray(String[]::new));
         long process = Long.parseLong(Files.readString(pid).trim());
         String map = run(

@@ -41,8 +41,15 @@ public final class QemuImg {
 
     /** Checks an image, changing nothing. */
     public static Check check(Object image) {
+        return check(List.of("-f", "qcow2", image));
+    }
+
+    /** Checks an image that is opened by certain words, changing nothing. */
+    public static Check check(List<Object> opened) {
         StringBuilder output = new StringBuilder();
-        int exit = run(output, "check", "--output=json", "-f", "qcow2", image);
+        List<Object> words = new ArrayList<>(List.of("check", "--output=json"));
+        words.addAll(opened);
+        int exit = run(output, words.toArray());
         return new Check(exit, number(output, "corruptions"), number(output, "leaks"), output.toString());
     }
 
