@@ -42,7 +42,11 @@ final class EncryptedDiskTest {
 
         /** A fresh image. */
         MemoryHostFile create() throws IOException {
-            MemoryHostFile file = image.create(SIZE);
+            return create(SIZE);
+        }
+
+        MemoryHostFile create(int size) throws IOException {
+            MemoryHostFile file = image.create(size);
             Header header = HeaderReader.read(file);
             byte[] extension = {};
             if (!mode.isEmpty()) {

@@ -1,6 +1,5 @@
 package io.qfuse.qcow2;
 
-import io.qfuse.qcow2.testing.Specimen;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -11,7 +10,7 @@ import java.util.Objects;
 
 /** What is fuzzed, and the inputs that are kept for it: one line of hexadecimal digits each. */
 enum FuzzTarget {
-    /** A specimen, damaged and used. */
+    /** A sound image, damaged and used. */
     IMAGE(ImageFuzzer.class, 4),
     /** Any bytes as a file. */
     FILE(RawImageFuzzer.class, 1);
@@ -44,8 +43,8 @@ enum FuzzTarget {
             new String(in.readAllBytes(), StandardCharsets.US_ASCII).lines().forEach(inputs::add);
         }
         if (this == FILE) {
-            for (Specimen specimen : Specimen.all()) {
-                inputs.add(HexFormat.of().formatHex(specimen.file().bytes(0, WHOLE_TABLES)));
+            for (FuzzSubject subject : FuzzSubject.all()) {
+                inputs.add(HexFormat.of().formatHex(subject.image().bytes(0, WHOLE_TABLES)));
             }
         }
         return inputs;

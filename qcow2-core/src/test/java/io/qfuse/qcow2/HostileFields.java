@@ -92,7 +92,12 @@ final class HostileFields {
 
     /** The fields of a specimen: header, extensions, tables and directories, as many as it has. */
     static List<Field> of(Specimen specimen) throws IOException {
-        HostileFields found = new HostileFields(specimen.file());
+        return of(specimen.file());
+    }
+
+    /** The same of any sound image. */
+    static List<Field> of(MemoryHostFile image) throws IOException {
+        HostileFields found = new HostileFields(image);
         found.header();
         found.extensions();
         found.tables();

@@ -12,15 +12,13 @@ import io.qfuse.qcow2.io.HostIoException;
 import io.qfuse.qcow2.io.NativeBuffer;
 import io.qfuse.qcow2.testing.ForwardingFile;
 import io.qfuse.qcow2.testing.MemoryHostFile;
-import io.qfuse.qcow2.testing.Specimen;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A fuzz target: bytes say which specimen, how it is damaged, and what is done with it. So nearly every input opens and goes
+ * A fuzz target: bytes say which image, how it is damaged, and what is done with it. So nearly every input opens and goes
  * deep. Called by the fuzzer and, with what it has found before, by {@link FuzzCorpusTest}.
  *
  * <ol>
@@ -35,19 +33,21 @@ public final class ImageFuzzer {
     private static final int MOST_OPERATIONS = 24;
     private static final int PATCHES = 4;
     private static final NativeBuffer BUFFER = NativeBuffer.allocate(MOST_BYTES);
-    private static final List<List<Field>> FIELDS = fields();
+    private static final List<FuzzSubject> SUBJECTS = subjects();
 
     private final Bytes input;
-    private final Specimen specimen;
+    private final FuzzSubject subject;
     private final MemoryHostFile image;
+    private final MemoryHostFile data;
 
     /** What the disk has to read as; null where the image was not sound to begin with. */
     private byte @Nullable [] model;
 
     private ImageFuzzer(byte[] bytes) {
         this.input = new Bytes(bytes);
-        this.specimen = Specimen.all().get(input.u8() % Specimen.all().size());
-        this.image = specimen.file();
+        this.subject = SUBJECTS.get(input.u8() % SUBJECTS.size()).copy();
+        this.image = subject.image();
+        this.data = subject.data();
     }
 
     /** The fuzzer's entry. */
@@ -58,20 +58,16 @@ public final class ImageFuzzer {
         fuzzer.use();
     }
 
-    private static List<List<Field>> fields() {
+    private static List<FuzzSubject> subjects() {
         try {
-            List<List<Field>> fields = new ArrayList<>();
-            for (Specimen specimen : Specimen.all()) {
-                fields.add(HostileFields.of(specimen));
-            }
-            return fields;
+            return FuzzSubject.all();
         } catch (IOException e) {
             throw new ExceptionInInitializerError(e);
         }
     }
 
     private void damage() {
-        List<Field> fields = FIELDS.get(Specimen.all().indexOf(specimen));
+        List<Field> fields = subject.fields();
         for (int i = input.u8() % PATCHES; i > 0; i--) {
             int place = input.u16();
             Field field = place < 0x8000
@@ -95,6 +91,7 @@ public final class ImageFuzzer {
                                     | input.u16();
                     });
         }
+        subject.boundHashing();
     }
 
     /** Reads whatever can be read, and takes what a sound image holds for the model. */
@@ -108,7 +105,7 @@ public final class ImageFuzzer {
         } catch (IOException e) {
             requireClear(e);
         }
-        try (Disk disk = open(new Untouched(image), OpenOptions.readOnly())) {
+        try (Disk disk = openToRead()) {
             byte[] bytes = new byte[(int) Math.min(disk.size(), MOST_BYTES)];
             for (int at = 0; at < bytes.length; at += 1024) {
                 int length = Math.min(1024, bytes.length - at);
@@ -137,7 +134,7 @@ public final class ImageFuzzer {
     }
 
     private void use() throws IOException {
-        try (Disk disk = open(new KeptOpen(image), OpenOptions.readWrite())) {
+        try (Disk disk = SpecimenDisk.open(new KeptOpen(image), new KeptOpen(data), true)) {
             for (int i = 0; i < MOST_OPERATIONS && input.more(); i++) {
                 try {
                     operate(disk);
@@ -154,7 +151,7 @@ public final class ImageFuzzer {
         }
         if (model != null) {
             requireSound();
-            try (Disk disk = open(new Untouched(image), OpenOptions.readOnly())) {
+            try (Disk disk = openToRead()) {
                 compare(disk);
             }
         }
@@ -242,8 +239,8 @@ public final class ImageFuzzer {
         }
     }
 
-    private static Disk open(HostFile file, OpenOptions options) throws IOException {
-        return SpecimenDisk.open(file, options.writable());
+    private Disk openToRead() throws IOException {
+        return SpecimenDisk.open(new Untouched(image), new Untouched(data), false);
     }
 
     /** A file that nobody may change. */

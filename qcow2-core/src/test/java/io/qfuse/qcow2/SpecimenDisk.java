@@ -25,12 +25,23 @@ final class SpecimenDisk {
      * @param writable whether for writing
      */
     static Disk open(HostFile image, boolean writable) throws IOException {
+        return open(image, new MemoryHostFile("data.raw"), writable);
+    }
+
+    /**
+     * Opens an image.
+     *
+     * @param image the image, which is closed with the disk
+     * @param external its external data file, if it says that it has one
+     * @param writable whether for writing
+     */
+    static Disk open(HostFile image, HostFile external, boolean writable) throws IOException {
         Header found = HeaderReader.read(image);
         Features.requireSupported(found, writable, image.path());
         Header header = writable ? ImageRepair.ifDirty(image, found) : found;
-        HostFile data = header.hasExternalData() ? new MemoryHostFile("data.raw") : null;
+        HostFile data = header.hasExternalData() ? external : null;
         Layer below = header.backingFile() == null ? null : new RawLayer(Specimen.base());
-        try (Passphrase secret = Passphrase.of("guess".getBytes(StandardCharsets.US_ASCII))) {
+        try (Passphrase secret = Passphrase.of(TestDisk.PASSPHRASE.getBytes(StandardCharsets.US_ASCII))) {
             OpenOptions options = OpenOptions.readWrite()
                     .withWritable(writable)
                     .withCacheBytes(SMALL_CACHE)
