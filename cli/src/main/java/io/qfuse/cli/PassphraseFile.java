@@ -1,13 +1,17 @@
 package io.qfuse.cli;
 
 import io.qfuse.qcow2.Passphrase;
+import io.qfuse.qcow2.io.OneLine;
 import java.io.FileDescriptor;
 import java.io.FileInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Arrays;
+import java.util.Set;
 
 /** Reads a passphrase from a file: all its bytes, a newline at the end too, as qemu's secrets and cryptsetup's key files have it. */
 final class PassphraseFile {
@@ -26,11 +30,25 @@ final class PassphraseFile {
      * @param name the file, or {@link #STANDARD_INPUT}
      */
     static Passphrase read(String name) throws IOException {
+        if (!name.equals(STANDARD_INPUT)) {
+            warnOfReaders(Path.of(name));
+        }
         // Straight from the descriptor: System.in would keep a copy in its buffer.
         try (InputStream in = name.equals(STANDARD_INPUT)
                 ? new FileInputStream(FileDescriptor.in)
                 : Files.newInputStream(Path.of(name))) {
             return read(in, name.equals(STANDARD_INPUT) ? "standard input" : name);
+        }
+    }
+
+    private static void warnOfReaders(Path file) throws IOException {
+        if (Files.isRegularFile(file)) {
+            Set<PosixFilePermission> others = Files.getPosixFilePermissions(file);
+            others.removeAll(PosixFilePermissions.fromString("rwx------"));
+            if (!others.isEmpty()) {
+                System.err.println(
+                        OneLine.of("qfuse: " + file + ": the passphrase is open to other users (chmod 600)"));
+            }
         }
     }
 

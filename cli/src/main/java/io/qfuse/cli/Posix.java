@@ -56,9 +56,9 @@ final class Posix {
         checked("chdir /", LIBC.chdir("/"));
     }
 
-    /** Opens a file for appending; it is made where it does not exist. */
+    /** Opens a file for appending; it is made, for this user alone, where it does not exist. */
     static int openLog(String path) throws IOException {
-        return checked(path, LIBC.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+        return checked(path, LIBC.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
     }
 
     /** Sends stdout and stderr to an open file, which is closed, and takes stdin from /dev/null. */

@@ -54,6 +54,15 @@ final class Processes {
         }
     }
 
+    /** The user whose file a descriptor leads to; -1 where that is not to be known. */
+    static int owner(Path descriptor) {
+        try {
+            return (int) Files.getAttribute(descriptor, "unix:uid");
+        } catch (IOException notOurs) {
+            return -1;
+        }
+    }
+
     /** The files that it holds in any way: open, mapped, run, or as its working or root directory. */
     static List<String> heldFiles(long pid) {
         List<String> held = new ArrayList<>();

@@ -1,5 +1,6 @@
 package io.qfuse.cli;
 
+import io.qfuse.fuse.MountTable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -42,12 +43,15 @@ final class ServerRecord {
         Files.writeString(file, failure == null ? CLOSED : String.valueOf(failure.getMessage()));
     }
 
-    /** The descriptor of the server of a mount, as an entry in /proc, where one runs that we may look into. */
-    static Optional<Path> find(String device) throws IOException {
-        String target = "/memfd:" + NAME + device + " (deleted)";
+    /**
+     * The descriptor of the server of a mount, as an entry in /proc, where one runs that we may look into. A record counts only
+     * where the user who has mounted has made it: anybody can make a file of that name.
+     */
+    static Optional<Path> find(MountTable.Entry mount) throws IOException {
+        String target = "/memfd:" + NAME + mount.device() + " (deleted)";
         for (long pid : Processes.all()) {
             for (Path descriptor : Processes.descriptors(pid)) {
-                if (target.equals(Processes.target(descriptor))) {
+                if (target.equals(Processes.target(descriptor)) && Processes.owner(descriptor) == mount.user()) {
                     return Optional.of(descriptor);
                 }
             }

@@ -57,7 +57,7 @@ final class UnmountCommand implements Callable<Integer> {
             throw new Failure(path, "is no mount of qfuse, but of type " + mount.type());
         }
         Posix.leaveDirectory(); // which may be inside
-        Optional<Path> record = ServerRecord.find(mount.device());
+        Optional<Path> record = ServerRecord.find(mount);
         if (record.isEmpty()) {
             unmountOrTellHolders(mount);
             return;

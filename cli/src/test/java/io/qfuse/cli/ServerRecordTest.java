@@ -2,6 +2,7 @@ package io.qfuse.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.qfuse.fuse.MountTable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,7 +16,7 @@ class ServerRecordTest {
     @Test
     void the_server_of_a_mount_is_found_by_its_device_number() throws IOException {
         ServerRecord.create(device);
-        Optional<Path> found = ServerRecord.find(device);
+        Optional<Path> found = ServerRecord.find(mount(device, own()));
         assertThat(found).isPresent();
         assertThat(Processes.pid(found.get())).isEqualTo(ProcessHandle.current().pid());
     }
@@ -23,13 +24,27 @@ class ServerRecordTest {
     @Test
     void no_server_is_found_for_another_device() throws IOException {
         ServerRecord.create(device);
-        assertThat(ServerRecord.find(device + "0")).isEmpty();
+        assertThat(ServerRecord.find(mount(device + "0", own()))).isEmpty();
+    }
+
+    @Test
+    void what_another_user_than_the_mounting_one_has_made_is_no_record() throws IOException {
+        ServerRecord.create(device);
+        assertThat(ServerRecord.find(mount(device, own() + 1))).isEmpty();
+    }
+
+    private static MountTable.Entry mount(String device, int user) {
+        return new MountTable.Entry(device, Path.of("/mnt"), "fuse.qfuse", "disk.qcow2", user);
+    }
+
+    private static int own() throws IOException {
+        return (int) Files.getAttribute(Path.of("/proc/self"), "unix:uid");
     }
 
     @Test
     void the_last_word_is_empty_until_the_images_are_closed() throws IOException {
         ServerRecord record = ServerRecord.create(device);
-        Path entry = ServerRecord.find(device).orElseThrow();
+        Path entry = ServerRecord.find(mount(device, own())).orElseThrow();
         assertThat(entry).isEmptyFile();
         record.end(null);
         assertThat(entry).hasContent(ServerRecord.CLOSED);
@@ -39,7 +54,8 @@ class ServerRecordTest {
     void a_failure_is_the_last_word_when_closing_went_wrong() throws IOException {
         ServerRecord record = ServerRecord.create(device);
         record.end(new Failure("disk.qcow2", "No space left on device"));
-        assertThat(Files.readString(ServerRecord.find(device).orElseThrow())).contains("No space left on device");
+        assertThat(Files.readString(ServerRecord.find(mount(device, own())).orElseThrow()))
+                .contains("No space left on device");
     }
 
     @Test

@@ -29,6 +29,7 @@ public final class ImageFileSystem implements AutoCloseable {
 
     private final List<Image> images = new ArrayList<>();
     private final Permissions permissions;
+    private final DiskPermissions ofDisks;
     private final long startedMillis = System.currentTimeMillis();
 
     /**
@@ -39,29 +40,49 @@ public final class ImageFileSystem implements AutoCloseable {
      */
     private record Image(ImageNode node, HostSpace host) {}
 
-    private ImageFileSystem(Permissions permissions) {
+    /** Whom a disk belongs to, and who may use it. */
+    @FunctionalInterface
+    interface DiskPermissions {
+        Permissions of(Disk disk);
+    }
+
+    private ImageFileSystem(Permissions permissions, DiskPermissions ofDisks) {
         this.permissions = permissions;
+        this.ofDisks = ofDisks;
+    }
+
+    /** A directory of disks that all have the same permissions. */
+    public static ImageFileSystem directory(List<ServedImage> images, Permissions permissions) {
+        return directory(images, permissions, disk -> permissions);
     }
 
     /** A directory of disks. */
-    public static ImageFileSystem directory(List<ServedImage> images, Permissions permissions) {
-        var files = new ImageFileSystem(permissions);
+    static ImageFileSystem directory(List<ServedImage> images, Permissions permissions, DiskPermissions ofDisks) {
+        var files = new ImageFileSystem(permissions, ofDisks);
         DirectoryNode root = files.addDirectory(ROOT);
         // Images first: their numbers do not depend on who shows snapshots.
-        images.forEach(image -> root.add(image.name(), files.addImage(image)));
         for (ServedImage image : images) {
-            image.snapshots().ifPresent(snapshots -> {
+            root.add(image.name(), files.addImage(image));
+        }
+        for (ServedImage image : images) {
+            if (image.snapshots().isPresent()) {
                 DirectoryNode directory = files.addDirectory(root.number());
                 root.add(image.snapshotsName(images.size() == 1), directory);
-                snapshots.forEach(snapshot -> directory.add(snapshot.name(), files.addSnapshot(snapshot)));
-            });
+                for (ServedSnapshot snapshot : image.snapshots().get()) {
+                    directory.add(snapshot.name(), files.addSnapshot(snapshot));
+                }
+            }
         }
         return files;
     }
 
     /** One disk as the root. */
     public static ImageFileSystem file(ServedImage image, Permissions permissions) {
-        var files = new ImageFileSystem(permissions);
+        return file(image, permissions, disk -> permissions);
+    }
+
+    static ImageFileSystem file(ServedImage image, Permissions permissions, DiskPermissions ofDisks) {
+        var files = new ImageFileSystem(permissions, ofDisks);
         files.addImage(image);
         return files;
     }
@@ -71,14 +92,15 @@ public final class ImageFileSystem implements AutoCloseable {
     }
 
     private ImageNode addImage(ServedImage image) {
-        var node = add(new ImageNode(nextNumber(), image.name(), image.disk(), permissions, startedMillis));
+        Permissions own = ofDisks.of(image.disk());
+        var node = add(new ImageNode(nextNumber(), image.name(), image.disk(), own, startedMillis));
         images.add(new Image(node, HostSpace.of(image.image())));
         return node;
     }
 
     private ImageNode addSnapshot(ServedSnapshot snapshot) {
-        return add(
-                new ImageNode(nextNumber(), snapshot.name(), snapshot.disk(), permissions, snapshot.modifiedMillis()));
+        Permissions own = ofDisks.of(snapshot.disk());
+        return add(new ImageNode(nextNumber(), snapshot.name(), snapshot.disk(), own, snapshot.modifiedMillis()));
     }
 
     private <N extends Node> N add(N node) {

@@ -1,10 +1,13 @@
 package io.qfuse.fuse;
 
+import io.qfuse.fuse.ImageFileSystem.DiskPermissions;
 import io.qfuse.fuse.MountOptions.AllowOther;
 import io.qfuse.fuse.jnr.Libfuse2Transport;
 import io.qfuse.fuse.kernel.KernelMount;
 import io.qfuse.fuse.kernel.KernelTransport;
 import io.qfuse.fuse.kernel.ReadAhead;
+import io.qfuse.qcow2.Disk;
+import io.qfuse.qcow2.HostAccess;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -53,10 +56,12 @@ public final class Mount implements AutoCloseable {
         Path place = MountPoint.canonical(mountPoint);
         MountPoint.heal(place);
         MountPoint.check(place, images);
-        Permissions permissions = options.permissions(KernelMount.uid(), KernelMount.gid());
+        var process = new HostAccess(KernelMount.uid(), KernelMount.gid(), 0600);
+        Permissions root = options.permissions(process, Optional.empty());
+        DiskPermissions ofDisks = disk -> options.permissions(process, access(disk));
         var files = Files.isRegularFile(place)
-                ? ImageFileSystem.file(images.get(0), permissions)
-                : ImageFileSystem.directory(images, permissions);
+                ? ImageFileSystem.file(images.get(0), root, ofDisks)
+                : ImageFileSystem.directory(images, root, ofDisks);
         try {
             return serve(files, place, options.withFsName(options.sourceFor(images.get(0))), transport);
         } catch (IOException | RuntimeException | Error e) {
@@ -79,12 +84,22 @@ public final class Mount implements AutoCloseable {
                     + " can hang where memory is short; keep memory limits off this process");
         }
         var session = start(files, place, options, allowOther, transport);
-        String device =
-                MountTable.read().at(place).map(MountTable.Entry::device).orElse("");
+        String device = MountPoint.ours(place)
+                .orElseThrow(() -> new MountException(place, "was changed by somebody else while it was mounted at"))
+                .device();
         if (transport == Transport.KERNEL) {
             ReadAhead.raise(device);
         }
         return new Mount(place, device, session, files, List.copyOf(hints));
+    }
+
+    /** Where the host does not tell, nobody else may use the disk. */
+    private static Optional<HostAccess> access(Disk disk) {
+        try {
+            return disk.access();
+        } catch (IOException e) {
+            return Optional.empty();
+        }
     }
 
     private static boolean allowsOther(AllowOther wish) {

@@ -1,15 +1,18 @@
 package io.qfuse.fuse;
 
+import io.qfuse.qcow2.HostAccess;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
 /**
  * How to mount. Values are immutable; each {@code with} method gives a changed copy.
  *
- * <p>The files belong to {@code uid} and {@code gid}, by default those of the process. Without a {@code umask} the root
- * directory is 0755 and a disk 0600, whoever may come in; with one they are 0777 and 0666 without its bits. A disk that
- * cannot be written shows no write bits.
+ * <p>A disk has the owner, group and permission bits of its image, so that nobody can do more with it than with that. Where it is
+ * made of files of several owners, or encrypted, it is the process's own and 0600. The root directory is the process's own and
+ * 0755. {@code uid} and {@code gid} give all files an owner and group, a {@code umask} the bits 0666 and 0777 without its own. A
+ * disk that cannot be written shows no write bits.
  *
  * @param flags those of mount(2)
  * @param allowOther whether users other than the mounting one may use the mount, as far as the permission bits let them
@@ -127,12 +130,18 @@ public record MountOptions(
         return new MountOptions(changed, allowOther, defaultPermissions, uid, gid, umask, fsName, subtype, workers);
     }
 
-    /** The owner and the permission bits, for a process of this user and group. */
-    Permissions permissions(int processUid, int processGid) {
-        int fileBits = umask == UNSET ? 0600 : 0666 & ~umask;
+    /**
+     * The owner and the permission bits.
+     *
+     * @param process what nobody else has a say in
+     * @param image who may use the image; empty for the process alone
+     */
+    Permissions permissions(HostAccess process, Optional<HostAccess> image) {
+        HostAccess like = image.orElse(process);
+        int fileBits = umask == UNSET ? like.mode() : 0666 & ~umask;
         int directoryBits = umask == UNSET ? 0755 : 0777 & ~umask;
         return new Permissions(
-                uid == UNSET ? processUid : uid, gid == UNSET ? processGid : gid, fileBits, directoryBits);
+                uid == UNSET ? like.uid() : uid, gid == UNSET ? like.gid() : gid, fileBits, directoryBits);
     }
 
     /** The flags as mount(2) wants them. */

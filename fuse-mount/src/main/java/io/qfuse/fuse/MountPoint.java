@@ -19,6 +19,7 @@ final class MountPoint {
      */
     static Path canonical(Path path) throws IOException {
         Path absolute = path.toAbsolutePath().normalize();
+        refuseForeignLink(absolute);
         try {
             return absolute.toRealPath();
         } catch (IOException e) {
@@ -31,6 +32,16 @@ final class MountPoint {
                 throw new MountException(path, "no such file or directory");
             }
             return parent.toRealPath().resolve(name);
+        }
+    }
+
+    /** Who may put a link at the mount point must not choose what somebody else mounts over. */
+    private static void refuseForeignLink(Path path) throws IOException {
+        if (Files.isSymbolicLink(path)) {
+            int owner = (int) Files.getAttribute(path, "unix:uid", LinkOption.NOFOLLOW_LINKS);
+            if (owner != 0 && owner != KernelMount.uid()) {
+                throw new MountException(path, "is a symbolic link of user " + owner + ": name what it leads to");
+            }
         }
     }
 

@@ -21,6 +21,8 @@ public final class MountTable {
 
     private static final Path MOUNT_INFO = Path.of("/proc/self/mountinfo");
 
+    private static final String USER = "user_id=";
+
     private final List<Entry> entries;
 
     private MountTable(List<Entry> entries) {
@@ -34,8 +36,9 @@ public final class MountTable {
      * @param mountPoint where it is mounted
      * @param type the file system's type
      * @param source what is mounted
+     * @param user the user who has mounted it, where it is of type fuse; else -1
      */
-    public record Entry(String device, Path mountPoint, String type, String source) {
+    public record Entry(String device, Path mountPoint, String type, String source, int user) {
 
         /** Whether one of ours serves it. */
         public boolean isOurs() {
@@ -59,10 +62,24 @@ public final class MountTable {
             String[] mount = line.substring(0, dash).split(" ", -1);
             String[] source = line.substring(dash + 3).split(" ", -1);
             if (mount.length >= 5 && source.length >= 2) {
-                entries.add(new Entry(mount[2], Path.of(unescape(mount[4])), unescape(source[0]), unescape(source[1])));
+                entries.add(new Entry(
+                        mount[2],
+                        Path.of(unescape(mount[4])),
+                        unescape(source[0]),
+                        unescape(source[1]),
+                        user(source.length > 2 ? source[2] : "")));
             }
         }
         return new MountTable(entries);
+    }
+
+    private static int user(String options) {
+        for (String word : options.split(",", -1)) {
+            if (word.startsWith(USER)) {
+                return Integer.parseUnsignedInt(word.substring(USER.length()));
+            }
+        }
+        return -1;
     }
 
     /** All mounts, in the order that they were mounted. */

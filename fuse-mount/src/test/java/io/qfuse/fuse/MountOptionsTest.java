@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.qfuse.fuse.MountOptions.AllowOther;
+import io.qfuse.qcow2.HostAccess;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -18,7 +20,10 @@ final class MountOptionsTest {
         assertThat(DEFAULTS.flagBits()).isEqualTo(2 | 4);
         assertThat(DEFAULTS.allowOther()).isEqualTo(AllowOther.AUTO);
         assertThat(DEFAULTS.workerCount()).isGreaterThanOrEqualTo(2);
-        assertThat(DEFAULTS.permissions(5, 6)).isEqualTo(new Permissions(5, 6, 0600, 0755));
+        var process = new HostAccess(5, 6, 0600);
+        assertThat(DEFAULTS.permissions(process, Optional.empty())).isEqualTo(new Permissions(5, 6, 0600, 0755));
+        assertThat(DEFAULTS.permissions(process, Optional.of(new HostAccess(7, 8, 0100755))))
+                .isEqualTo(new Permissions(7, 8, 0644, 0755));
     }
 
     @Test
@@ -33,7 +38,8 @@ final class MountOptionsTest {
     void words_with_values_are_taken() {
         MountOptions options = DEFAULTS.withWords(
                 "uid=7,gid=8,umask=0027,fsname=a\\,b,subtype=x,allow_other,default_permissions,defaults");
-        assertThat(options.permissions(0, 0)).isEqualTo(new Permissions(7, 8, 0640, 0750));
+        assertThat(options.permissions(new HostAccess(0, 0, 0600), Optional.of(new HostAccess(1, 2, 0444))))
+                .isEqualTo(new Permissions(7, 8, 0640, 0750));
         assertThat(options.fsName()).isEqualTo("a,b");
         assertThat(options.subtype()).isEqualTo("qfuse.x");
         assertThat(options.allowOther()).isEqualTo(AllowOther.ON);

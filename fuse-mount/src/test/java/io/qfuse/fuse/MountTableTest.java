@@ -22,7 +22,8 @@ final class MountTableTest {
     void escapes_and_bytes_are_resolved() {
         var entry = table.at(Path.of("/mnt/two words\\x")).orElseThrow();
         assertThat(entry)
-                .isEqualTo(new MountTable.Entry("0:39", Path.of("/mnt/two words\\x"), "fuse.qfuse", "/img/a b.qcow2"));
+                .isEqualTo(
+                        new MountTable.Entry("0:39", Path.of("/mnt/two words\\x"), "fuse.qfuse", "/img/a b.qcow2", 0));
         assertThat(table.ours()).extracting(MountTable.Entry::device).containsExactly("0:39", "0:40", "0:42");
     }
 

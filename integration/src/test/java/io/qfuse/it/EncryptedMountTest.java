@@ -24,6 +24,7 @@ class EncryptedMountTest {
     void make_an_encrypted_image() throws IOException {
         mountPoint = scratch.directory("mnt");
         Files.writeString(scratch.path("secret"), "correct horse");
+        scratch.shell().run("chmod", "600", "secret").ok();
         // qemu-img now and then cannot measure how fast it hashes.
         scratch.shell()
                 .script("for i in $(seq 20); do qemu-img create -q --object secret,id=s,file=secret -f qcow2"
@@ -51,6 +52,21 @@ class EncryptedMountTest {
     }
 
     @Test
+    void what_is_decrypted_is_for_its_user_alone_and_so_should_the_passphrase_be() {
+        scratch.shell().script("chmod 666 disk.qcow2").ok();
+        Result alone = scratch.qfuse().ok("mount", "--passphrase-file", "secret", "disk.qcow2", mountPoint);
+        assertThat(alone.err()).doesNotContain("secret");
+        String mode =
+                scratch.shell().run("stat", "-c", "%a %u", "mnt/disk.raw").ok().out();
+        assertThat(mode).isEqualTo("600 0\n");
+        scratch.qfuse().ok("unmount", mountPoint);
+        scratch.shell().script("chmod 640 secret").ok();
+        Result open = scratch.qfuse().ok("mount", "--passphrase-file", "secret", "disk.qcow2", mountPoint);
+        assertThat(open.err()).contains("secret: the passphrase is open to other users");
+        scratch.qfuse().ok("unmount", mountPoint);
+    }
+
+    @Test
     void the_passphrase_comes_from_standard_input_and_the_server_keeps_nothing_of_it() throws IOException {
         scratch.shell()
                 .script("printf 'correct horse' | " + Qfuse.LAUNCHER + " mount --passphrase-file - disk.qcow2 mnt")
@@ -68,10 +84,12 @@ class EncryptedMountTest {
 
     @Test
     void a_passphrase_that_is_wrong_or_missing_or_not_there_is_told_in_one_line() throws IOException {
-        Files.writeString(scratch.path("wrong"), "correct horse\n");
+        // With the permissions of the right one.
+        scratch.shell()
+                .script("cp -p secret wrong; echo >> wrong; cp -p secret empty; truncate -s 0 empty")
+                .ok();
         assertRefused("the passphrase opens no key slot (it ends with a newline, which counts)", "wrong");
         assertRefused("No such file or directory", "nowhere");
-        Files.writeString(scratch.path("empty"), "");
         assertRefused("holds no passphrase", "empty");
         assertRefused("holds more than the 65536 bytes", "/dev/zero");
         Result missing = scratch.qfuse().run("mount", "disk.qcow2", mountPoint).ended(1);

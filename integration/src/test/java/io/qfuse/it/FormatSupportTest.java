@@ -10,17 +10,20 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
-/** The table of the format's features names tests; they are there. */
+/** The tables of the format's features and of what strangers can do name tests; they are there. */
 class FormatSupportTest {
 
     private static final Pattern NAMED = Pattern.compile("`(\\w+Test)(?:\\.(\\w+))?`");
 
-    @Test
-    void every_test_that_the_table_names_is_there() throws IOException {
+    @ParameterizedTest
+    @CsvSource({"format-support.md, 40", "security.md, 25"})
+    void every_test_that_a_table_names_is_there(String document, int least) throws IOException {
         Map<String, Path> tests = tests();
-        Matcher named = NAMED.matcher(Files.readString(Qfuse.TREE.resolve("docs/format-support.md")));
+        Matcher named =
+                NAMED.matcher(Files.readString(Qfuse.TREE.resolve("docs").resolve(document)));
         int found = 0;
         while (named.find()) {
             Path source = tests.get(named.group(1));
@@ -30,7 +33,7 @@ class FormatSupportTest {
             }
             found++;
         }
-        assertThat(found).isGreaterThan(40);
+        assertThat(found).isGreaterThan(least);
     }
 
     private static Map<String, Path> tests() throws IOException {

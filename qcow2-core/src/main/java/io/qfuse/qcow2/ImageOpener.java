@@ -114,6 +114,17 @@ final class ImageOpener {
         }
         Path path = how.dataFile().isEmpty() ? namedData(image, header) : Path.of(how.dataFile());
         NativeHostFile file = openNamed(image, "external data file", path, how);
+        try {
+            if (how.dataFile().isEmpty()
+                    && !options.allowExternal()
+                    && !file.realPath().equals(path)) {
+                // Whoever may change the directory has put a link there since it was looked at.
+                throw outside(image, file.realPath());
+            }
+        } catch (IOException | RuntimeException e) {
+            closeAfter(e, file);
+            throw e;
+        }
         say(Level.INFO, image, "guest data are in " + path);
         return file;
     }
@@ -130,13 +141,17 @@ final class ImageOpener {
         }
         FoundFile found = FoundFile.besideOrHere(image, reference);
         if (found.outside() && !options.allowExternal()) {
-            throw new Qcow2Exception(
-                    Kind.UNSUPPORTED,
-                    image,
-                    "names the external data file " + found.real() + ", outside its own directory: give"
-                            + " --allow-external if that is meant, or another file with --data-file=FILE");
+            throw outside(image, found.real());
         }
         return found.real();
+    }
+
+    private static Qcow2Exception outside(Path image, Path data) {
+        return new Qcow2Exception(
+                Kind.UNSUPPORTED,
+                image,
+                "names the external data file " + data + ", outside its own directory: give"
+                        + " --allow-external if that is meant, or another file with --data-file=FILE");
     }
 
     /**

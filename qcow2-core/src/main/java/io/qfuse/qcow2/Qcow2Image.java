@@ -37,6 +37,7 @@ import java.io.IOException;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -55,6 +56,7 @@ final class Qcow2Image implements Disk {
     private static final int MOST_PENDING_FREES = 1 << 16;
 
     private final HostFile file;
+    private final @Nullable HostFile externalData;
     private final Header header;
     private final GuestData data;
     private final Health health;
@@ -88,6 +90,7 @@ final class Qcow2Image implements Disk {
     Qcow2Image(ImageFiles files, Header header, @Nullable Layer backing, OpenOptions options, ChainCaches caches)
             throws IOException {
         this.file = new BarrierFile(files.image());
+        this.externalData = files.data();
         this.header = header;
         this.backing = backing;
         this.geometry = header.geometry();
@@ -165,6 +168,18 @@ final class Qcow2Image implements Disk {
     @Override
     public boolean writable() {
         return health.writable();
+    }
+
+    @Override
+    public Optional<HostAccess> access() throws IOException {
+        if (header.cryptMethod() != 0) {
+            return Optional.empty();
+        }
+        Optional<HostAccess> all = file.access();
+        if (externalData != null) {
+            all = HostAccess.both(all, externalData.access());
+        }
+        return backing == null ? all : HostAccess.both(all, backing.access());
     }
 
     @Override

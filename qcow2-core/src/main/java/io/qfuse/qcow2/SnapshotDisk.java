@@ -6,6 +6,7 @@ import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.format.SnapshotRecord;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -85,6 +86,11 @@ final class SnapshotDisk implements Disk {
     @Override
     public long allocatedBytes() throws IOException {
         return Math.min(size, image.allocatedBytes());
+    }
+
+    @Override
+    public Optional<HostAccess> access() throws IOException {
+        return image.access();
     }
 
     /** Reads; also of no bytes it fails where the snapshot cannot be read at all. */

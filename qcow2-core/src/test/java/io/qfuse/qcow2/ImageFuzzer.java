@@ -50,6 +50,11 @@ public final class ImageFuzzer {
         this.data = subject.data();
     }
 
+    /** Makes the images before the first input, whose time is bounded. */
+    public static void fuzzerInitialize() {
+        require(!SUBJECTS.isEmpty(), "no images");
+    }
+
     /** The fuzzer's entry. */
     public static void fuzzerTestOneInput(byte[] bytes) throws IOException {
         ImageFuzzer fuzzer = new ImageFuzzer(bytes);
@@ -226,7 +231,7 @@ public final class ImageFuzzer {
         }
     }
 
-    static void requireClear(IOException e) {
+    private static void requireClear(IOException e) {
         boolean clear = e instanceof Qcow2Exception || e instanceof HostIoException;
         if (!clear || !String.valueOf(e.getMessage()).matches("\\P{Cntrl}{1,2000}")) {
             throw new AssertionError("no clear error: " + e, e);

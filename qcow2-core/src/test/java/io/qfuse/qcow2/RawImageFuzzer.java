@@ -56,7 +56,7 @@ public final class RawImageFuzzer {
         try {
             operation.run();
         } catch (IOException e) {
-            ImageFuzzer.requireClear(e);
+            HostileRefusals.requireClear(e);
         }
     }
 }

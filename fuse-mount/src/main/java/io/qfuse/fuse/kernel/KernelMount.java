@@ -24,6 +24,7 @@ public final class KernelMount {
     private static final int REGULAR = 0100000;
     private static final int MNT_FORCE = 1;
     private static final int MNT_DETACH = 2;
+    private static final int UMOUNT_NOFOLLOW = 8;
     private static final int STATFS_SIZE = 256;
 
     private KernelMount() {}
@@ -63,19 +64,42 @@ public final class KernelMount {
         LIBC.close(device);
     }
 
+    /**
+     * Mounts on what the path names now: who may change a directory on the way cannot lead the mount elsewhere by a link once it
+     * has been looked at.
+     *
+     * @param mountPoint absolute and without symbolic links
+     */
     private static int mountAsRoot(Path mountPoint, String source, MountOptions options, StringJoiner words)
+            throws IOException {
+        int place = LIBC.open(mountPoint.toString(), Native.O_PATH | Native.O_CLOEXEC);
+        if (place < 0) {
+            throw new MountException(mountPoint, "cannot mount: " + LIBC.strerror(Native.errno()));
+        }
+        try {
+            Path link = Path.of("/proc/self/fd/" + place);
+            if (!Files.readSymbolicLink(link).equals(mountPoint)) {
+                throw new MountException(mountPoint, "cannot mount: somebody has put a symbolic link on the way there");
+            }
+            return mountAt(link, mountPoint, source, options, words);
+        } finally {
+            LIBC.close(place);
+        }
+    }
+
+    private static int mountAt(Path place, Path mountPoint, String source, MountOptions options, StringJoiner words)
             throws IOException {
         int device = LIBC.open(DEVICE, Native.O_RDWR | Native.O_CLOEXEC);
         if (device < 0) {
             throw noDevice(Native.errno());
         }
-        int type = Files.isDirectory(mountPoint) ? DIRECTORY : REGULAR;
+        int type = Files.isDirectory(place) ? DIRECTORY : REGULAR;
         words.add("fd=" + device)
                 .add("rootmode=" + Integer.toOctalString(type))
                 .add("user_id=" + uid())
                 .add("group_id=" + gid());
         String fileSystem = "fuse." + options.subtype();
-        if (LIBC.mount(source, mountPoint.toString(), fileSystem, options.flagBits(), words.toString()) < 0) {
+        if (LIBC.mount(source, place.toString(), fileSystem, options.flagBits(), words.toString()) < 0) {
             int errno = Native.errno();
             LIBC.close(device);
             throw new MountException(mountPoint, "cannot mount: " + LIBC.strerror(errno));
@@ -123,7 +147,7 @@ public final class KernelMount {
     }
 
     private static void unmount(Path mountPoint, int flags) throws IOException {
-        if (LIBC.umount2(mountPoint.toString(), flags) < 0) {
+        if (LIBC.umount2(mountPoint.toString(), flags | UMOUNT_NOFOLLOW) < 0) {
             int errno = Native.errno();
             throw new MountException(
                     mountPoint, errno == Errno.EBUSY ? "is in use" : "cannot unmount: " + LIBC.strerror(errno));

@@ -12,6 +12,7 @@ final class Native {
 
     static final int O_RDWR = 2;
     static final int O_CLOEXEC = 02000000;
+    static final int O_PATH = 010000000;
 
     /** Room for a posix_spawn_file_actions_t: 80 bytes in glibc and in musl. */
     static final int SPAWN_FILE_ACTIONS_SIZE = 128;

@@ -1,7 +1,9 @@
 package io.qfuse.qcow2.io;
 
+import io.qfuse.qcow2.HostAccess;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -139,6 +141,11 @@ public final class BarrierFile implements HostFile {
     @Override
     public long size() throws IOException {
         return file.size();
+    }
+
+    @Override
+    public Optional<HostAccess> access() throws IOException {
+        return file.access();
     }
 
     @Override

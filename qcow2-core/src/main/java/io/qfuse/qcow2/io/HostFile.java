@@ -1,7 +1,9 @@
 package io.qfuse.qcow2.io;
 
+import io.qfuse.qcow2.HostAccess;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Optional;
 
 /**
  * A file of the host by absolute offsets. Every method either does the whole of what it says or throws; a failed write
@@ -17,6 +19,11 @@ public interface HostFile extends AutoCloseable {
 
     /** The bytes that the file takes on its file system. */
     long allocatedBytes() throws IOException;
+
+    /** Who may use the file; empty where it is no file of the host. */
+    default Optional<HostAccess> access() throws IOException {
+        return Optional.empty();
+    }
 
     /** Fills the memory; bytes behind the end of the file are zeroes. */
     void read(long offset, long address, int length) throws IOException;

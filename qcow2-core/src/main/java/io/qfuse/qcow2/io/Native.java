@@ -13,6 +13,8 @@ final class Native {
     static final int O_RDWR = 2;
     static final int O_NONBLOCK = 0x800;
     static final int O_CLOEXEC = 0x80000;
+    /** Names a file without opening it: a device or FIFO takes no notice. */
+    static final int O_PATH = 0x200000;
 
     static final int SEEK_END = 2;
     static final int SEEK_DATA = 3;
@@ -28,6 +30,9 @@ final class Native {
     static final int AT_EMPTY_PATH = 0x1000;
     static final int STATX_BASIC = 0x7ff;
     /** Where the fields of struct statx lie, and its size; unlike struct stat the same on every machine. */
+    static final int STATX_UID = 20;
+
+    static final int STATX_GID = 24;
     static final int STATX_MODE = 28;
 
     static final int STATX_BLOCKS = 48;

@@ -1,8 +1,11 @@
 package io.qfuse.qcow2.io;
 
+import io.qfuse.qcow2.HostAccess;
 import io.qfuse.qcow2.io.Native.LibC;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
@@ -16,49 +19,67 @@ public final class NativeHostFile implements HostFile {
     private static final LibC LIBC = Native.libc();
     private static final byte[] EMPTY_PATH = {0};
 
+    private static final String DESCRIPTORS = "/proc/self/fd/";
+
     private final Path path;
     private final int fd;
     private final boolean device;
     private final AtomicBoolean open = new AtomicBoolean(true);
 
-    private NativeHostFile(Path path, int fd) throws IOException {
+    private NativeHostFile(Path path, int fd, boolean device) {
         this.path = path;
         this.fd = fd;
-        int type = stat().mode & Native.S_IFMT;
-        if (type == Native.S_IFDIR) {
-            throw failure("cannot open", Native.EISDIR);
-        }
-        if (type != Native.S_IFREG && type != Native.S_IFBLK) {
-            throw new HostIoException(path, "cannot open", Native.EINVAL, "neither a regular file nor a block device");
-        }
-        this.device = type == Native.S_IFBLK;
+        this.device = device;
     }
 
     /**
-     * Opens a file that exists.
+     * Opens a file that exists. What is no regular file and no block device is not opened at all, not even to see what it is:
+     * a FIFO would wake its writer, and some devices act on being opened.
      *
      * @param path the file; messages name it as given
      * @param writable whether it is opened for writing as well
      * @throws HostIoException where it cannot be opened, or is neither a regular file nor a block device
      */
     public static NativeHostFile open(Path path, boolean writable) throws IOException {
-        // Without O_NONBLOCK a FIFO would wait for its other end; on files and block devices the flag does nothing.
-        int flags = (writable ? Native.O_RDWR : Native.O_RDONLY) | Native.O_CLOEXEC | Native.O_NONBLOCK;
-        byte[] name = Native.cString(path);
+        int named = open(path, Native.cString(path), Native.O_PATH | Native.O_CLOEXEC);
+        try {
+            int type = stat(path, named).mode & Native.S_IFMT;
+            if (type == Native.S_IFDIR) {
+                throw failure(path, "cannot open", Native.EISDIR);
+            }
+            if (type != Native.S_IFREG && type != Native.S_IFBLK) {
+                throw new HostIoException(
+                        path, "cannot open", Native.EINVAL, "neither a regular file nor a block device");
+            }
+            // The very file that was looked at, whatever its name leads to by now.
+            byte[] link = Native.cString(Path.of(DESCRIPTORS + named));
+            int flags = (writable ? Native.O_RDWR : Native.O_RDONLY) | Native.O_CLOEXEC | Native.O_NONBLOCK;
+            return new NativeHostFile(path, open(path, link, flags), type == Native.S_IFBLK);
+        } finally {
+            LIBC.close(named);
+        }
+    }
+
+    private static int open(Path path, byte[] name, int flags) throws HostIoException {
         int fd;
         do {
             fd = LIBC.open(name, flags, 0);
         } while (fd < 0 && Native.errno() == Native.EINTR);
         if (fd < 0) {
-            int errno = Native.errno();
-            throw new HostIoException(path, "cannot open", errno, Native.describe(errno));
+            throw failure(path, "cannot open", Native.errno());
         }
-        try {
-            return new NativeHostFile(path, fd);
-        } catch (IOException | RuntimeException e) {
-            LIBC.close(fd);
-            throw e;
-        }
+        return fd;
+    }
+
+    /** Where the open file is now, without symbolic links. */
+    public Path realPath() throws IOException {
+        return Files.readSymbolicLink(Path.of(DESCRIPTORS + fd));
+    }
+
+    @Override
+    public Optional<HostAccess> access() throws IOException {
+        Stat stat = stat(path, fd);
+        return Optional.of(new HostAccess(stat.uid, stat.gid, stat.mode));
     }
 
     /** The descriptor of the open file, owned by this object. */
@@ -82,7 +103,7 @@ public final class NativeHostFile implements HostFile {
 
     @Override
     public long allocatedBytes() throws IOException {
-        return device ? size() : stat().blocks * 512;
+        return device ? size() : stat(path, fd).blocks * 512;
     }
 
     @Override
@@ -246,12 +267,14 @@ public final class NativeHostFile implements HostFile {
         }
     }
 
-    private Stat stat() throws IOException {
+    private static Stat stat(Path path, int fd) throws IOException {
         try (NativeBuffer buffer = BufferPool.shared().take(Native.STATX_SIZE)) {
             if (LIBC.statx(fd, EMPTY_PATH, Native.AT_EMPTY_PATH, Native.STATX_BASIC, buffer.address()) != 0) {
-                throw failure("statx", Native.errno());
+                throw failure(path, "statx", Native.errno());
             }
             return new Stat(
+                    NativeBuffer.getInt(buffer.address() + Native.STATX_UID),
+                    NativeBuffer.getInt(buffer.address() + Native.STATX_GID),
                     NativeBuffer.getShort(buffer.address() + Native.STATX_MODE),
                     NativeBuffer.getLong(buffer.address() + Native.STATX_BLOCKS));
         }
@@ -263,9 +286,13 @@ public final class NativeHostFile implements HostFile {
     }
 
     private HostIoException failure(String what, int errno) {
+        return failure(path, what, errno);
+    }
+
+    private static HostIoException failure(Path path, String what, int errno) {
         return new HostIoException(path, what, errno, Native.describe(errno));
     }
 
-    /** What statx tells: the type and permission bits, and the 512-byte units on the file system. */
-    private record Stat(int mode, long blocks) {}
+    /** What statx tells: owner, type and permission bits, and the 512-byte units on the file system. */
+    private record Stat(int uid, int gid, int mode, long blocks) {}
 }

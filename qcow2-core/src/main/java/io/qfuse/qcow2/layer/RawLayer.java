@@ -1,10 +1,12 @@
 package io.qfuse.qcow2.layer;
 
 import io.qfuse.qcow2.Extent;
+import io.qfuse.qcow2.HostAccess;
 import io.qfuse.qcow2.Layer;
 import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.io.HostFile;
 import java.io.IOException;
+import java.util.Optional;
 
 /**
  * A raw file as the lowest layer of a chain. Its size is rounded up to whole sectors, the added bytes are zeroes (format
@@ -29,6 +31,11 @@ public final class RawLayer implements Layer {
     @Override
     public long allocatedBytes() throws IOException {
         return file.allocatedBytes();
+    }
+
+    @Override
+    public Optional<HostAccess> access() throws IOException {
+        return file.access();
     }
 
     @Override
