@@ -12,6 +12,9 @@ import io.qfuse.qcow2.testing.ImageKind.Data;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.UnaryOperator;
 import java.util.logging.Level;
 import java.util.logging.Logger;
@@ -27,22 +30,29 @@ final class EveryPowerLossTest {
     private static final boolean LONG = Boolean.getBoolean("qfuse.long");
     private static final ShortHistory.Effort EFFORT =
             LONG ? new ShortHistory.Effort(4096, 100, 8) : new ShortHistory.Effort(256, 32, 8);
-    private static final int PART = LONG ? 1 : 12;
+    private static final int PAIRS = LONG ? 1 : 12;
+    private static final int MEANWHILE = LONG ? 1 : 25;
     private static final int TRIPLES = LONG ? 1 : 50;
     private static final ShortHistory.Tally TALLY = new ShortHistory.Tally();
     private static final Logger LOG = Logger.getLogger(ImageRepair.class.getPackageName());
 
-    /** Something that is done to a disk. */
+    /** Something that is done. */
     @FunctionalInterface
     private interface Action {
+        void run() throws IOException;
+    }
+
+    /** Something that is done to a disk. */
+    @FunctionalInterface
+    private interface Operation {
         void on(ShortHistory history, int cluster) throws IOException;
     }
 
-    /** An action with its name. */
-    private record Step(String name, Action action) {
+    /** An operation with its name. */
+    private record Step(String name, Operation operation) {
 
         void on(ShortHistory history) throws IOException {
-            action.on(history, history.clusterSize());
+            operation.on(history, history.clusterSize());
         }
     }
 
@@ -61,6 +71,9 @@ final class EveryPowerLossTest {
             new Step("write far", (history, c) -> history.write(history.size() - c, c)),
             new Step("grow", (history, c) -> history.resize(history.size() + 130 * 512)),
             new Step("shrink", (history, c) -> history.resize(3 * c + 512)));
+
+    /** What runs a checkpoint itself, and so waits for the end of another one. */
+    private static final Set<String> RESIZES = Set.of("grow", "shrink");
 
     private static SmallImage fullTable() throws IOException {
         return new SmallImage(new ImageKind(3, 9, 6, false), 4200, Trait.FULL_TABLE);
@@ -112,14 +125,67 @@ final class EveryPowerLossTest {
     @ParameterizedTest
     @MethodSource("images")
     void whatever_a_power_loss_leaves_of_two_operations_is_sound(SmallImage image) throws IOException {
-        int pair = image.toString().hashCode() & 0xff;
+        int pair = image.toString().hashCode() & 0xff; // each image takes others
         for (Step first : STEPS) {
             for (Step second : STEPS) {
-                if (pair++ % PART == 0) {
+                if (pair++ % PAIRS == 0) {
                     run(image, List.of(first), List.of(second, FLUSH), UnaryOperator.identity());
                     run(image, List.of(first, FLUSH), List.of(second, FLUSH), UnaryOperator.identity());
                 }
             }
+        }
+    }
+
+    static List<SmallImage> imagesOfSmallClusters() throws IOException {
+        return images().stream()
+                .filter(image -> LONG || image.clusterSize() == 512)
+                .toList();
+    }
+
+    @ParameterizedTest
+    @MethodSource("imagesOfSmallClusters")
+    void whatever_a_power_loss_leaves_of_an_operation_in_the_middle_of_a_flush_is_sound(SmallImage image)
+            throws IOException {
+        int pair = image.toString().hashCode() & 0xff; // each image takes others
+        for (Step first : STEPS) {
+            for (Step second : STEPS) {
+                if (!RESIZES.contains(second.name) && pair++ % MEANWHILE == 0) {
+                    for (int call = 1; runInFlush(image, first, second, call); call++) {}
+                }
+            }
+        }
+    }
+
+    /**
+     * Does the first step, flushes it, and does the second one behind the call of that number that the flush makes to the host;
+     * then uses what was freed.
+     *
+     * @return false where the flush makes fewer calls
+     */
+    private static boolean runInFlush(SmallImage image, Step first, Step second, int call) throws IOException {
+        String name = first.name + ", flush and " + second.name + " behind its call " + call + ", allocate";
+        AtomicReference<Meanwhile> seam = new AtomicReference<>();
+        ShortHistory history = new ShortHistory(image, name, EFFORT, TALLY, false, file -> {
+            seam.set(new Meanwhile(file));
+            return seam.get();
+        });
+        Meanwhile meanwhile = Objects.requireNonNull(seam.get());
+        try {
+            first.on(history);
+            meanwhile.after(call, () -> {
+                history.watch();
+                second.on(history);
+            });
+            history.flush();
+            boolean done = meanwhile.isDone();
+            meanwhile.after(0, () -> {});
+            step("allocate").on(history);
+            history.flush();
+            history.close();
+            return done;
+        } catch (IOException | RuntimeException | Error e) {
+            history.drop();
+            throw e;
         }
     }
 
@@ -201,6 +267,44 @@ final class EveryPowerLossTest {
     void a_planted_bug_is_seen(Planted planted) {
         assertThatExceptionOfType(AssertionError.class)
                 .isThrownBy(() -> run(planted.image, List.of(), planted.steps, planted.seam));
+    }
+
+    /** Does something behind a call that a checkpoint makes, as another thread would. */
+    private static final class Meanwhile extends ForwardingFile {
+
+        private int calls;
+        private Action what = () -> {};
+
+        Meanwhile(HostFile file) {
+            super(file);
+        }
+
+        void after(int call, Action action) {
+            calls = call;
+            what = action;
+        }
+
+        boolean isDone() {
+            return calls <= 0;
+        }
+
+        private void count() throws IOException {
+            if (--calls == 0) {
+                what.run(); // its own calls count below 0
+            }
+        }
+
+        @Override
+        public void sync() throws IOException {
+            super.sync(); // it does not cover what comes now
+            count();
+        }
+
+        @Override
+        public void write(long offset, byte[] from, int start, int length) throws IOException {
+            super.write(offset, from, start, length);
+            count();
+        }
     }
 
     /** Leaves out one barrier. */

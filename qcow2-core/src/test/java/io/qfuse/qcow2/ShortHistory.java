@@ -2,11 +2,14 @@ package io.qfuse.qcow2;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.qfuse.qcow2.SmallImage.Trait;
 import io.qfuse.qcow2.check.ImageRepair;
 import io.qfuse.qcow2.format.Features;
 import io.qfuse.qcow2.io.HeaderReader;
 import io.qfuse.qcow2.io.HostFile;
 import io.qfuse.qcow2.io.NativeBuffer;
+import io.qfuse.qcow2.testing.ImageBitmaps;
+import io.qfuse.qcow2.testing.ImageBitmaps.Bitmap;
 import io.qfuse.qcow2.testing.MemoryHostFile;
 import io.qfuse.qcow2.testing.PossibleDisks;
 import io.qfuse.qcow2.testing.VolatileFile;
@@ -28,7 +31,7 @@ import org.jspecify.annotations.Nullable;
  *   <li>the check finds leaks at worst, behind the repair of an image that is still marked dirty;
  *   <li>every sector that was flushed reads as it was, or as something written to it since;
  *   <li>every other sector reads as one of the contents that it has had, nothing from elsewhere;
- *   <li>a snapshot reads as it was taken;
+ *   <li>a snapshot reads as it was taken, a bitmap is marked in use or has all sectors that have changed;
  *   <li>going on is possible, and leaves leaks at worst again.
  * </ol>
  */
@@ -203,12 +206,13 @@ final class ShortHistory implements AutoCloseable {
     }
 
     void flush() throws IOException {
+        int before = operation; // more may be done meanwhile
         disk.flush();
-        acknowledged();
+        acknowledge(before);
     }
 
-    private void acknowledged() {
-        durable = operation;
+    private void acknowledge(int done) {
+        durable = Math.max(durable, done);
         look();
     }
 
@@ -217,7 +221,7 @@ final class ShortHistory implements AutoCloseable {
         try (buffer;
                 lookedAt) {
             disk.close();
-            acknowledged();
+            acknowledge(operation);
         }
     }
 
@@ -260,11 +264,13 @@ final class ShortHistory implements AutoCloseable {
                 ImageRepair.ifDirty(file, HeaderReader.read(file));
             }
             CheckedImage.requireLeaksAtWorst(file, what);
+            List<Bitmap> bitmaps = start.has(Trait.BITMAP) ? ImageBitmaps.read(file) : List.of();
             byte[] content;
             try (Disk after = open(file, guest)) {
                 content = TestDisk.read(after, 0, (int) after.size(), lookedAt);
                 verifyContent(content, what);
                 verifySnapshots(after, what);
+                verifyBitmaps(bitmaps, content, what);
                 if (hash % effort.used != 0) {
                     return;
                 }
@@ -316,8 +322,22 @@ final class ShortHistory implements AutoCloseable {
         return text.toString();
     }
 
+    private void verifyBitmaps(List<Bitmap> bitmaps, byte[] content, String what) {
+        byte[] before = start.content();
+        for (Bitmap bitmap : bitmaps) {
+            boolean trusted = (bitmap.flags() & ImageBitmaps.IN_USE) == 0;
+            for (int at = 0; trusted && at < Math.min(before.length, content.length); at += SECTOR) {
+                if (!Arrays.equals(before, at, at + SECTOR, content, at, at + SECTOR)) {
+                    assertThat(bitmap.bits().get(at / SECTOR))
+                            .as("%s, its bitmap at %d", what, at)
+                            .isTrue();
+                }
+            }
+        }
+    }
+
     private void verifySnapshots(Disk after, String what) throws IOException {
-        if (start.has(SmallImage.Trait.SNAPSHOT)) {
+        if (start.has(Trait.SNAPSHOT)) {
             Disk snapshot = ((Qcow2Image) after).snapshots().get(0).disk();
             byte[] content = TestDisk.read(snapshot, 0, (int) snapshot.size(), lookedAt);
             assertThat(content).as("%s, its snapshot", what).isEqualTo(start.content());
