@@ -24,7 +24,8 @@ class OrdinaryUserTest {
         image = scratch.path("disk.qcow2");
         mountPoint = scratch.directory("mnt");
         scratch.qemuImg().ok("create", "-q", "-f", "qcow2", image, "64M");
-        scratch.shell().run("chown", Shell.ORDINARY_USER, image, mountPoint).ok();
+        String user = Shell.ORDINARY_USER + ":" + Shell.ORDINARY_USER;
+        scratch.shell().run("chown", user, image, mountPoint).ok();
     }
 
     @Test
