@@ -131,7 +131,14 @@ public final class ClusterAllocator {
             throw new Qcow2Exception(Kind.NO_SPACE, file.path(), "host offsets are at their limit of 2^56");
         }
         metadata.requireFree(first, count);
-        refcounts.take(first, count);
+        for (long cluster = first; cluster < first + count; cluster++) {
+            try {
+                refcounts.take(cluster);
+            } catch (IOException e) {
+                pending.add(geometry.clusterOffset(first), cluster - first, false);
+                throw e;
+            }
+        }
         boolean fresh = first >= metadata.end();
         metadata.raiseEnd(first + count);
         if (first == hint) {
@@ -144,7 +151,7 @@ public final class ClusterAllocator {
     public void abandon(HostRun run) throws IOException {
         lock.lock();
         try {
-            drop(geometry.clusterIndex(run.offset()), run.clusters());
+            drop(new PendingFrees.Free(run.offset(), run.clusters(), false));
         } finally {
             lock.unlock();
         }
@@ -212,9 +219,9 @@ public final class ClusterAllocator {
     }
 
     private void release(PendingFrees.Free free) throws IOException {
-        long first = geometry.clusterIndex(free.offset());
-        drop(first, free.clusters());
+        drop(free);
         if (free.punch()) {
+            long first = geometry.clusterIndex(free.offset());
             punchUnused(first, first + free.clusters());
         }
     }
@@ -238,10 +245,17 @@ public final class ClusterAllocator {
         }
     }
 
-    private void drop(long first, long count) throws IOException {
-        for (long cluster = first; cluster < first + count; cluster++) {
-            if (refcounts.drop(cluster) == 0) {
-                hint = Math.min(hint, cluster);
+    /** Lowers the counts; those that cannot be lowered now are so behind the next checkpoint. */
+    private void drop(PendingFrees.Free free) throws IOException {
+        for (long done = 0; done < free.clusters(); done++) {
+            long offset = free.offset() + geometry.clusterOffset(done);
+            try {
+                if (refcounts.drop(geometry.clusterIndex(offset)) == 0) {
+                    hint = Math.min(hint, geometry.clusterIndex(offset));
+                }
+            } catch (IOException e) {
+                pending.add(offset, free.clusters() - done, free.punch());
+                throw e;
             }
         }
     }

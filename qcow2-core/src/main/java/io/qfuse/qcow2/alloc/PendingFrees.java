@@ -28,6 +28,9 @@ public final class PendingFrees {
     }
 
     void add(long offset, long clusters, boolean punch) {
+        if (clusters == 0) {
+            return;
+        }
         int last = frees.size() - 1;
         if (last >= 0) {
             Free before = frees.get(last);

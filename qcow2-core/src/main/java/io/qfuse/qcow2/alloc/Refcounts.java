@@ -100,11 +100,9 @@ final class Refcounts {
         return cluster;
     }
 
-    /** Raises the counts of adjacent covered clusters from 0 to 1. */
-    void take(long cluster, long count) throws IOException {
-        for (long c = cluster; c < cluster + count; c++) {
-            change(c, 1);
-        }
+    /** Raises the count of a covered cluster from 0 to 1. */
+    void take(long cluster) throws IOException {
+        change(cluster, 1);
     }
 
     /** Lowers one cluster's count by one and returns what is left. */
@@ -132,13 +130,14 @@ final class Refcounts {
         }
         if (room >= 0) {
             metadata.requireFree(room, 1);
-            take(room, 1);
+            take(room);
             try {
                 metadata.claim(MetadataRole.REFCOUNT_BLOCK, room, 1);
                 clearBlock(room);
                 link(index, room);
             } catch (IOException e) {
-                drop(room);
+                forget(room, 1);
+                frees.add(geometry.clusterOffset(room), 1, false);
                 throw e;
             }
         } else {
@@ -149,11 +148,17 @@ final class Refcounts {
                 setCount(geometry.clusterOffset(cluster), cluster, 1);
                 link(index, cluster);
             } catch (IOException e) {
-                metadata.forget(cluster, 1);
+                forget(cluster, 1);
                 throw e;
             }
         }
         return true;
+    }
+
+    /** Ends an attempt to make tables of some clusters: nothing of them stays in memory that could be written there later. */
+    private void forget(long cluster, long count) throws IOException {
+        tables.drop(geometry.clusterOffset(cluster), geometry.clusterOffset(count));
+        metadata.forget(cluster, count);
     }
 
     /**
@@ -186,7 +191,7 @@ final class Refcounts {
         try {
             fill(first, blocks, tableClusters);
         } catch (IOException e) {
-            metadata.forget(first, blocks + tableClusters);
+            forget(first, blocks + tableClusters);
             throw e;
         }
         tables.drop(location.offset(), oldBytes);

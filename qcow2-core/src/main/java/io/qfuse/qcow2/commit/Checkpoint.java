@@ -5,6 +5,7 @@ import io.qfuse.qcow2.alloc.ClusterAllocator;
 import io.qfuse.qcow2.alloc.PendingFrees;
 import io.qfuse.qcow2.alloc.RefcountTableLocation;
 import io.qfuse.qcow2.format.Header;
+import io.qfuse.qcow2.format.HeaderField;
 import io.qfuse.qcow2.guard.HeaderPatch;
 import io.qfuse.qcow2.guard.Health;
 import io.qfuse.qcow2.guard.MetadataClusters;
@@ -49,6 +50,8 @@ import java.util.concurrent.locks.ReentrantLock;
  */
 public final class Checkpoint {
 
+    private static final long NOTHING = -1;
+
     private final HostFile file;
     private final GuestData data;
     private final Tables tables;
@@ -66,6 +69,9 @@ public final class Checkpoint {
 
     /** All flushes up to this number of {@link #asked} are done. */
     private long done;
+
+    /** The virtual size, where a failed write may have left another one in the header; else {@link #NOTHING}. */
+    private long owedSize = NOTHING;
 
     private L1Location durableL1;
     private RefcountTableLocation durableRefcountTable;
@@ -110,6 +116,7 @@ public final class Checkpoint {
 
     private void runOnce() throws IOException {
         health.requireNotStopped();
+        putBackSize();
         List<PendingFrees.Free> frees = allocator.cutFrees();
         boolean durable = false;
         try {
@@ -160,6 +167,40 @@ public final class Checkpoint {
         if (!captured.isEmpty()) {
             barrier();
             slices.write(rank, captured);
+        }
+    }
+
+    /**
+     * Makes the header say another virtual size, durably. A write that failed may have written: then the header says the old
+     * size again before any flush succeeds.
+     */
+    public void storeSize(long from, long to) throws IOException {
+        running.lock();
+        try {
+            owedSize = from;
+            header.u64(HeaderField.SIZE, to);
+            owedSize = NOTHING;
+            barrier();
+        } catch (IOException e) {
+            tryToPutBackSize(e);
+            throw e;
+        } finally {
+            running.unlock();
+        }
+    }
+
+    private void tryToPutBackSize(IOException failure) {
+        try {
+            putBackSize();
+        } catch (IOException e) {
+            failure.addSuppressed(e); // the next checkpoint tries again
+        }
+    }
+
+    private void putBackSize() throws IOException {
+        if (owedSize != NOTHING) {
+            header.u64(HeaderField.SIZE, owedSize);
+            owedSize = NOTHING;
         }
     }
 

@@ -6,8 +6,6 @@ import io.qfuse.qcow2.bitmap.DirtyBitmaps;
 import io.qfuse.qcow2.commit.Checkpoint;
 import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.format.Header;
-import io.qfuse.qcow2.format.HeaderField;
-import io.qfuse.qcow2.guard.HeaderPatch;
 import java.io.IOException;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -98,7 +96,7 @@ public final class Resizer {
         checkpoint.run();
         bitmaps.resize(to);
         try {
-            store(from, to);
+            checkpoint.storeSize(from, to);
         } catch (IOException e) {
             bitmaps.resize(from);
             throw e;
@@ -109,7 +107,7 @@ public final class Resizer {
     private void shrink(long from, long to) throws IOException {
         size = to;
         try {
-            store(from, to);
+            checkpoint.storeSize(from, to);
         } catch (IOException e) {
             size = from;
             throw e;
@@ -121,26 +119,6 @@ public final class Resizer {
             image.clusters().resize(from, to);
         } finally {
             image.locks().unlockAll();
-        }
-    }
-
-    private void store(long from, long to) throws IOException {
-        HeaderPatch patch = checkpoint.header();
-        try {
-            patch.u64(HeaderField.SIZE, to);
-        } catch (IOException e) {
-            putBack(patch, from, e);
-            throw e;
-        }
-        checkpoint.barrier();
-    }
-
-    /** A failed write may have written: the disk goes on with its old size, so the file has to say it too. */
-    private static void putBack(HeaderPatch patch, long from, IOException failure) {
-        try {
-            patch.u64(HeaderField.SIZE, from);
-        } catch (IOException e) {
-            failure.addSuppressed(e);
         }
     }
 }
