@@ -46,7 +46,7 @@ final class ConcurrencyTest {
     }
 
     /** Runs all tasks at once and reports the first failure. */
-    private static void together(List<Callable<Void>> tasks) {
+    static void together(List<Callable<Void>> tasks) {
         assertTimeoutPreemptively(DEADLOCK, () -> {
             ExecutorService pool = Executors.newFixedThreadPool(tasks.size());
             try {

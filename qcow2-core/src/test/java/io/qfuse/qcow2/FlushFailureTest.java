@@ -34,7 +34,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 final class FlushFailureTest {
 
     private static final boolean LONG = Boolean.getBoolean("qfuse.long");
-    private static final int SECTOR = 512;
+    private static final int SECTOR = Sectors.SIZE;
     private static final int SIZE = 512 * SECTOR;
     /** In short histories every call fails in turn. */
     private static final int SHORT = 8;
@@ -196,7 +196,7 @@ final class FlushFailureTest {
             faults.suspend(true);
             try (NativeBuffer buffer = NativeBuffer.allocate(length);
                     Disk disk = TestDisk.open(file, null, new MemoryHostFile("base.raw"), NO_CACHE)) {
-                History.fill(buffer.address(), length, 7);
+                Sectors.fill(buffer.address(), length, 7);
                 faults.suspend(false);
                 failed = !write(disk, reserved, buffer, faults);
                 faults.suspend(true);
@@ -311,24 +311,8 @@ final class FlushFailureTest {
             faults.suspend(false);
         }
 
-        private static void fill(long address, int length, long id) {
-            for (int i = 0; i < length; i += 8) {
-                NativeBuffer.putLong(address + i, id);
-            }
-        }
-
-        /** What a sector of the buffer holds: the number that it is filled with, or one that stands for other bytes. */
         private long identity(int sector) {
-            long at = buffer.address() + (long) sector * SECTOR;
-            long id = NativeBuffer.getLong(at);
-            long hash = id;
-            boolean filled = true;
-            for (int i = 8; i < SECTOR; i += 8) {
-                long word = NativeBuffer.getLong(at + i);
-                filled &= word == id;
-                hash = hash * 31 + word;
-            }
-            return filled ? id : hash | Long.MIN_VALUE;
+            return Sectors.identity(buffer.address() + (long) sector * SECTOR);
         }
 
         void run(int operations) throws IOException {
@@ -381,7 +365,7 @@ final class FlushFailureTest {
         private void write(int first, int count) throws IOException {
             long ids = lastId + 1;
             for (int i = 0; i < count; i++) {
-                fill(buffer.address() + (long) i * SECTOR, SECTOR, ++lastId);
+                Sectors.fill(buffer.address() + (long) i * SECTOR, SECTOR, ++lastId);
             }
             boolean done = attempt(() -> disk.write((long) first * SECTOR, buffer.address(), count * SECTOR));
             for (int i = 0; i < count; i++) {
