@@ -40,8 +40,13 @@ final class Background {
      * @return the exit code for this process
      */
     static int start(List<String> words, boolean withInput) throws IOException, InterruptedException {
+        return awaitReady(launch(words, withInput));
+    }
+
+    /** The first half of {@link #start}: starts the child. */
+    static Process launch(List<String> words, boolean withInput) throws IOException {
         IoFlusher.markThisThread(); // for all threads of the child, the virtual machine's own among them
-        Process child = new ProcessBuilder(command(words))
+        return new ProcessBuilder(command(words))
                 .redirectInput(
                         withInput
                                 ? ProcessBuilder.Redirect.INHERIT
@@ -49,6 +54,10 @@ final class Background {
                                         Path.of("/dev/null").toFile()))
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
+    }
+
+    /** The second half: waits until the child serves or has ended. */
+    static int awaitReady(Process child) throws IOException, InterruptedException {
         try (BufferedReader said = child.inputReader(UTF_8)) {
             for (String line = said.readLine(); line != null; line = said.readLine()) {
                 if (line.equals(READY)) {

@@ -12,9 +12,12 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
@@ -31,9 +34,21 @@ final class DemoCommand implements Callable<Integer> {
     private static final int SECTOR = 512;
     private static final int PARTITION_START = 2048;
 
+    /** What a shell gives for a command that SIGINT has ended. */
+    private static final int INTERRUPTED = 130;
+
     @Spec
     @SuppressWarnings("NullAway.Init") // set by picocli
     private CommandSpec spec;
+
+    /** What is to be removed, in that order; guarded by this. */
+    private final Deque<Path> made = new ArrayDeque<>();
+
+    /** The server, once it was started; guarded by this. */
+    private @Nullable Process server;
+
+    /** Whether nothing more may be made; guarded by this. */
+    private boolean over;
 
     @Override
     public Integer call() throws IOException, InterruptedException {
@@ -42,30 +57,79 @@ final class DemoCommand implements Callable<Integer> {
             throw new Failure(
                     fuse, "not there; as root, 'modprobe fuse' brings it, and a container has to be given it");
         }
-        Path directory = Files.createTempDirectory("qfuse-demo").toRealPath();
-        Path image = directory.resolve("disk.qcow2");
-        Path mountPoint = directory.resolve("mnt");
+        Runtime.getRuntime().addShutdownHook(new Thread(this::removeAll, "demo-end"));
         try {
-            Files.createDirectory(mountPoint);
-            show(image, mountPoint);
+            show();
+        } catch (IOException e) {
+            if (isOver()) {
+                return INTERRUPTED;
+            }
+            throw e;
         } finally {
-            Files.deleteIfExists(mountPoint);
-            Files.deleteIfExists(image);
-            Files.delete(directory);
+            removeAll();
         }
         say("", "Everything is removed again. Your turn, with images of your own:");
         say("    qfuse mount IMAGE DIRECTORY", "    qfuse unmount DIRECTORY", "    qfuse help");
         return 0;
     }
 
-    private void show(Path image, Path mountPoint) throws IOException, InterruptedException {
+    /** Has the server unmount, where it still runs, and removes the files; a signal may want it in the middle of everything. */
+    private synchronized void removeAll() {
+        over = true;
+        try {
+            if (server != null) {
+                server.destroy();
+                server.waitFor();
+            }
+            for (Path file : made) {
+                Files.deleteIfExists(file);
+            }
+        } catch (IOException | InterruptedException e) {
+            Complaint.print(spec.commandLine().getErr(), e, false);
+        }
+        made.clear();
+    }
+
+    private synchronized boolean isOver() {
+        return over;
+    }
+
+    private synchronized void requireNotOver() throws IOException {
+        if (over) {
+            throw new Failure("demo", "interrupted");
+        }
+    }
+
+    private synchronized Path makeMountPoint() throws IOException {
+        requireNotOver();
+        Path directory = Files.createTempDirectory("qfuse-demo").toRealPath();
+        made.addFirst(directory);
+        Path mountPoint = Files.createDirectory(directory.resolve("mnt"));
+        made.addFirst(mountPoint);
+        return mountPoint;
+    }
+
+    private synchronized void makeImage(Path image) throws IOException {
+        requireNotOver();
+        made.addFirst(image);
+        Images.create(image, CreateOptions.ofSize(SIZE));
+    }
+
+    private synchronized Process launch(Path image, Path mountPoint) throws IOException {
+        requireNotOver();
+        server = Background.launch(List.of("mount", image.toString(), mountPoint.toString()), false);
+        return server;
+    }
+
+    private void show() throws IOException, InterruptedException {
+        Path mountPoint = makeMountPoint();
+        Path image = mountPoint.resolveSibling("disk.qcow2");
         Path raw = mountPoint.resolve("disk.raw");
         say("An image for a disk of 64 MiB:", "    $ qfuse create " + image + " 64M");
-        Images.create(image, CreateOptions.ofSize(SIZE));
+        makeImage(image);
 
         say("Mounted, it is a raw file:", "    $ qfuse mount " + image + " " + mountPoint);
-        int code = Background.start(List.of("mount", image.toString(), mountPoint.toString()), false);
-        if (code != 0) {
+        if (Background.awaitReady(launch(image, mountPoint)) != 0) {
             throw new Failure(image, "could not be mounted");
         }
         try {

@@ -14,6 +14,8 @@ final class Posix {
     private static final int O_CREAT = 0x40;
     private static final int O_APPEND = 0x400;
     private static final int O_CLOEXEC = 0x80000;
+    private static final int ENOSPC = 28;
+    private static final int EDQUOT = 122;
     private static final int MFD_CLOEXEC = 1;
     private static final long PIDFD_OPEN = 434; // the same number on every machine
     private static final short POLLIN = 1;
@@ -33,6 +35,8 @@ final class Posix {
         int open(CharSequence path, int flags, int mode);
 
         int close(int fd);
+
+        int fsync(int fd);
 
         int dup2(int from, int to);
 
@@ -59,6 +63,21 @@ final class Posix {
     /** Opens a file for appending; it is made, for this user alone, where it does not exist. */
     static int openLog(String path) throws IOException {
         return checked(path, LIBC.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+    }
+
+    /**
+     * Has everything behind a path made durable.
+     *
+     * @return whether there was no room for it; other failures are not told
+     */
+    static boolean lacksRoomToSync(String path) {
+        int fd = LIBC.open(path, O_CLOEXEC, 0);
+        if (fd < 0) {
+            return false;
+        }
+        int failure = LIBC.fsync(fd) < 0 ? RUNTIME.getLastError() : 0;
+        LIBC.close(fd);
+        return failure == ENOSPC || failure == EDQUOT;
     }
 
     /** Sends stdout and stderr to an open file, which is closed, and takes stdin from /dev/null. */

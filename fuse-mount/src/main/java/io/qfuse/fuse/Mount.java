@@ -9,6 +9,7 @@ import io.qfuse.fuse.kernel.ReadAhead;
 import io.qfuse.qcow2.Disk;
 import io.qfuse.qcow2.HostAccess;
 import java.io.IOException;
+import java.lang.System.Logger.Level;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -22,6 +23,8 @@ import org.jspecify.annotations.Nullable;
  * <p>The disks stay their owner's: a mount flushes them when it ends and closes none.
  */
 public final class Mount implements AutoCloseable {
+
+    private static final System.Logger LOG = System.getLogger(Mount.class.getPackageName());
 
     private final Path mountPoint;
     private final String device;
@@ -183,6 +186,7 @@ public final class Mount implements AutoCloseable {
         try {
             unmount();
         } catch (MountException busy) {
+            LOG.log(Level.WARNING, "{0}: told to end while it is in use: its users are cut off", mountPoint);
             rawFiles().forEach(KernelMount::writeBack);
             KernelMount.detach(mountPoint);
             ended = KernelMount.cutOff(device);
@@ -235,5 +239,13 @@ public final class Mount implements AutoCloseable {
             KernelMount.unmount(place);
         }
         return entry.get();
+    }
+
+    /** Takes a mount of ours out of the tree, whoever uses it and goes on to do so; its server ends with the last of them. */
+    public static void detach(Path mountPoint) throws IOException {
+        Path place = MountPoint.canonical(mountPoint);
+        if (MountPoint.ours(place).isPresent()) {
+            KernelMount.leaveTree(place);
+        }
     }
 }

@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.Random;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -81,6 +82,38 @@ class EnospcTest {
         scratch.qfuse().ok("unmount", mountPoint);
         scratch.qemuImg().checkLeaksAtWorst(image);
         assertHolds(image, synced, synced);
+    }
+
+    @Test
+    void an_unmount_that_has_no_room_for_what_was_written_is_refused_until_there_is_some() throws Exception {
+        // A host that has promised more than it has: the image lies in the disk of another image.
+        Path outer = mountSmall("tmpfs").resolve("outer.qcow2");
+        scratch.qemuImg().ok("create", "-q", "-f", "qcow2", outer, "64M");
+        Path image = scratch.directory("thin").resolve("outer.raw");
+        scratch.qfuse().ok("mount", outer, image.getParent());
+        scratch.qemuImg().ok("create", "-q", "-f", "qcow2", "-o", "cluster_size=4k", "inner", "64M");
+        scratch.shell()
+                .run("dd", "if=inner", "of=" + image, "conv=notrunc,fsync", "status=none")
+                .ok();
+        Path mountPoint = scratch.directory("mnt");
+        scratch.qfuse().ok("mount", image, mountPoint);
+        byte[] written = random(4096, 5);
+        try (RawFile file = RawFile.direct(mountPoint.resolve("outer.raw.raw"))) {
+            for (int at = 0; at < 64 * MIB; at += 2 * MIB) {
+                file.write(at, written); // with a table of its own, which is in memory only
+            }
+        }
+        scratch.shell().script("cat /dev/zero > small/ballast || true");
+        for (int i = 0; i < 2; i++) {
+            assertThat(scratch.qfuse().run("unmount", mountPoint).ended(1).err())
+                    .startsWith("qfuse: " + mountPoint + ": not unmounted: ")
+                    .contains("no room")
+                    .hasLineCount(1);
+        }
+        Files.delete(scratch.path("small/ballast"));
+        scratch.qfuse().ok("unmount", mountPoint);
+        scratch.qemuImg().check(image);
+        assertHolds(image, written, written);
     }
 
     /** A host file system of 16 MiB. */

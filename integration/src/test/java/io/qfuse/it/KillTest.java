@@ -9,6 +9,7 @@ import io.qfuse.it.ImageRecipe.Content;
 import io.qfuse.qcow2.Disk;
 import io.qfuse.qcow2.ImageInfo;
 import io.qfuse.qcow2.Images;
+import io.qfuse.qcow2.OpenOptions;
 import io.qfuse.qcow2.check.CheckReport;
 import io.qfuse.qcow2.check.ImageChecker;
 import io.qfuse.qcow2.format.BitmapRecord;
@@ -217,7 +218,12 @@ class KillTest {
     }
 
     private byte[] read(ImageRecipe recipe) throws IOException {
-        try (Disk disk = Images.open(image, recipe.open().withWritable(false));
+        return read(image, recipe.open().withWritable(false));
+    }
+
+    /** All bytes of a disk. */
+    static byte[] read(Path image, OpenOptions how) throws IOException {
+        try (Disk disk = Images.open(image, how);
                 NativeBuffer buffer = NativeBuffer.allocate((int) disk.size())) {
             disk.read(0, buffer.address(), buffer.size());
             byte[] bytes = new byte[buffer.size()];

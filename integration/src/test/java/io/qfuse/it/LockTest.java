@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -52,8 +53,8 @@ class LockTest {
             commands.flush();
             assertThat(qemu.getInputStream().read()).isPositive();
 
-            assertRefused(scratch.qfuse().run("mount", image, mountPoint));
-            assertRefused(scratch.qfuse().run("mount", "--read-only", image, mountPoint));
+            assertRefused(scratch.qfuse().run("mount", image, mountPoint), "qemu-io", qemu.pid());
+            assertRefused(scratch.qfuse().run("mount", "--read-only", image, mountPoint), "qemu-io", qemu.pid());
             scratch.qfuse().ok("mount", "--read-only", "--force-share", image, mountPoint);
             scratch.qfuse().ok("unmount", mountPoint);
         }
@@ -63,18 +64,19 @@ class LockTest {
     @Test
     void two_servers_of_one_image_exclude_each_other_unless_both_read() throws IOException {
         Path second = scratch.directory("second");
-        scratch.qfuse().ok("mount", image, mountPoint);
-        assertRefused(scratch.qfuse().run("mount", image, second));
-        assertRefused(scratch.qfuse().run("mount", "--read-only", image, second));
+        scratch.qfuse().ok("mount", "--pid-file=pid", image, mountPoint);
+        long server = Long.parseLong(Files.readString(scratch.path("pid")).strip());
+        assertRefused(scratch.qfuse().run("mount", image, second), "qfuse", server);
+        assertRefused(scratch.qfuse().run("mount", "--read-only", image, second), "qfuse", server);
         scratch.qfuse().ok("unmount", mountPoint);
         scratch.qfuse().ok("mount", "--read-only", image, mountPoint);
         scratch.qfuse().ok("mount", "--read-only", image, second);
     }
 
-    private void assertRefused(Result result) {
+    private void assertRefused(Result result, String holder, long process) {
         assertThat(result.ended(1).err())
                 .startsWith("qfuse: " + image + ": ")
-                .contains("lock")
+                .contains("lock", holder + " (process " + process + ")")
                 .hasLineCount(1);
     }
 }

@@ -146,6 +146,15 @@ public final class KernelMount {
         }
     }
 
+    /** Takes what is on top at the path out of the tree, and leaves it to those who use it. */
+    public static void leaveTree(Path mountPoint) throws IOException {
+        if (uid() == 0) {
+            unmount(mountPoint, MNT_DETACH);
+        } else {
+            Fusermount.unmount(mountPoint, true);
+        }
+    }
+
     private static void unmount(Path mountPoint, int flags) throws IOException {
         if (LIBC.umount2(mountPoint.toString(), flags | UMOUNT_NOFOLLOW) < 0) {
             int errno = Native.errno();

@@ -91,11 +91,13 @@ public final class ImageLock implements AutoCloseable {
         }
     }
 
-    private Qcow2Exception conflict(int bit) {
+    private Qcow2Exception conflict(int bit) throws IOException {
+        String holders = LockHolders.describe(file);
         return new Qcow2Exception(
                 Qcow2Exception.Kind.LOCKED,
                 file.path(),
-                "cannot get the \"" + PERMISSIONS[bit] + "\" lock: in use by another program (QEMU or qfuse)");
+                "cannot get the \"" + PERMISSIONS[bit] + "\" lock: in use by "
+                        + (holders.isEmpty() ? "another program (QEMU or qfuse)" : holders));
     }
 
     /** Locks or tests one byte; false where another holder is in the way. */

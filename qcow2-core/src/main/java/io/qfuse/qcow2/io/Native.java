@@ -30,18 +30,23 @@ final class Native {
     static final int AT_EMPTY_PATH = 0x1000;
     static final int STATX_BASIC = 0x7ff;
     /** Where the fields of struct statx lie, and its size; unlike struct stat the same on every machine. */
-    static final int STATX_UID = 20;
+    static final int STATX_LINKS = 16;
 
+    static final int STATX_UID = 20;
     static final int STATX_GID = 24;
     static final int STATX_MODE = 28;
-
+    static final int STATX_INODE = 32;
+    static final int STATX_LENGTH = 40;
     static final int STATX_BLOCKS = 48;
+    static final int STATX_DEVICE_MAJOR = 136;
+    static final int STATX_DEVICE_MINOR = 140;
     static final int STATX_SIZE = 256;
     static final int S_IFMT = 0xf000;
     static final int S_IFDIR = 0x4000;
     static final int S_IFBLK = 0x6000;
     static final int S_IFREG = 0x8000;
 
+    static final int ENOENT = 2;
     static final int EINTR = 4;
     static final int EIO = 5;
     static final int ENXIO = 6;

@@ -24,12 +24,17 @@ public final class NativeHostFile implements HostFile {
     private final Path path;
     private final int fd;
     private final boolean device;
+    private final FileFate fate;
+    /** Whether anything was changed; racing threads set the same. */
+    private boolean changed;
+
     private final AtomicBoolean open = new AtomicBoolean(true);
 
     private NativeHostFile(Path path, int fd, boolean device) {
         this.path = path;
         this.fd = fd;
         this.device = device;
+        this.fate = new FileFate(path, fd);
     }
 
     /**
@@ -87,6 +92,12 @@ public final class NativeHostFile implements HostFile {
         return fd;
     }
 
+    /** The file as the kernel's lists of locks name it. */
+    String lockedName() throws IOException {
+        Stat stat = stat(path, fd);
+        return String.format("%02x:%02x:%d", stat.major, stat.minor, stat.inode);
+    }
+
     @Override
     public Path path() {
         return path;
@@ -124,6 +135,7 @@ public final class NativeHostFile implements HostFile {
 
     @Override
     public void write(long offset, long address, int length) throws IOException {
+        changed = true;
         int done = 0;
         while (done < length) {
             long n = LIBC.pwrite(fd, address + done, length - done, offset + done);
@@ -191,6 +203,8 @@ public final class NativeHostFile implements HostFile {
         if (device && size <= size()) {
             return; // a device keeps its length
         }
+        changed = true;
+        fate.mayShrink();
         while (LIBC.ftruncate(fd, size) != 0) {
             if (Native.errno() != Native.EINTR) {
                 throw failure("ftruncate to " + size + " bytes", Native.errno());
@@ -204,6 +218,10 @@ public final class NativeHostFile implements HostFile {
             if (Native.errno() != Native.EINTR) {
                 throw failure("fdatasync", Native.errno());
             }
+        }
+        if (!device) {
+            Stat stat = stat(path, fd);
+            fate.look(stat.links, stat.size);
         }
     }
 
@@ -236,16 +254,26 @@ public final class NativeHostFile implements HostFile {
         throw failure("lseek to a hole from 0x" + Long.toHexString(offset), errno);
     }
 
+    /** Closes it; fails where it was written and is gone with that, because others have deleted or replaced it. */
     @Override
     public void close() throws IOException {
+        if (!open.compareAndSet(true, false)) {
+            return;
+        }
+        boolean lost = changed && !device && stat(path, fd).links == 0;
         // Linux has let go of the descriptor even where close reports an error, so it is never repeated.
-        if (open.compareAndSet(true, false) && LIBC.close(fd) != 0 && Native.errno() != Native.EINTR) {
+        if (LIBC.close(fd) != 0 && Native.errno() != Native.EINTR) {
             throw failure("close", Native.errno());
+        }
+        if (lost) {
+            throw new HostIoException(
+                    path, "close", Native.ENOENT, "deleted or replaced while it was in use; what was written is lost");
         }
     }
 
     /** False where the file system or device cannot do it. */
     private boolean fallocate(int mode, long offset, long length) throws IOException {
+        changed = true;
         while (LIBC.fallocate(fd, mode, offset, length) != 0) {
             int errno = Native.errno();
             if (Native.isUnsupported(errno)) {
@@ -275,8 +303,13 @@ public final class NativeHostFile implements HostFile {
             return new Stat(
                     NativeBuffer.getInt(buffer.address() + Native.STATX_UID),
                     NativeBuffer.getInt(buffer.address() + Native.STATX_GID),
+                    NativeBuffer.getInt(buffer.address() + Native.STATX_LINKS),
                     NativeBuffer.getShort(buffer.address() + Native.STATX_MODE),
-                    NativeBuffer.getLong(buffer.address() + Native.STATX_BLOCKS));
+                    NativeBuffer.getLong(buffer.address() + Native.STATX_LENGTH),
+                    NativeBuffer.getLong(buffer.address() + Native.STATX_BLOCKS),
+                    NativeBuffer.getInt(buffer.address() + Native.STATX_DEVICE_MAJOR),
+                    NativeBuffer.getInt(buffer.address() + Native.STATX_DEVICE_MINOR),
+                    NativeBuffer.getLong(buffer.address() + Native.STATX_INODE));
         }
     }
 
@@ -293,6 +326,7 @@ public final class NativeHostFile implements HostFile {
         return new HostIoException(path, what, errno, Native.describe(errno));
     }
 
-    /** What statx tells: owner, type and permission bits, and the 512-byte units on the file system. */
-    private record Stat(int uid, int gid, int mode, long blocks) {}
+    /** What statx tells, among it the names in directories and the 512-byte units on the file system. */
+    private record Stat(
+            int uid, int gid, int links, int mode, long size, long blocks, int major, int minor, long inode) {}
 }

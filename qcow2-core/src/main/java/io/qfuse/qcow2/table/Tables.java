@@ -14,8 +14,8 @@ import java.io.IOException;
 import java.util.List;
 
 /**
- * The 64-bit entries of one image's tables by their place in the host file, through the slice cache. A table ends where
- * it likes: what lies behind the end of the file reads as zeroes.
+ * The 64-bit entries of one image's tables by their place in the host file, through the slice cache. The end of a table may lie
+ * behind the end of the file, and reads as zeroes there; a whole cluster of it may not.
  *
  * <p>Thread-safe for single entries; who may change which entry when is the business of the locks above.
  */
@@ -28,6 +28,7 @@ public final class Tables {
     private final Health health;
     private final MetadataClusters metadata;
     private final int sliceSize;
+    private final int clusterSize;
     private final SliceCache cache;
 
     /** The tables of one file. */
@@ -36,7 +37,17 @@ public final class Tables {
         this.health = health;
         this.metadata = metadata;
         this.sliceSize = geometry.sliceSize();
-        this.cache = new SliceCache(budget, file::read, sliceSize);
+        this.clusterSize = geometry.clusterSize();
+        this.cache = new SliceCache(budget, this::load, sliceSize);
+    }
+
+    /** Nobody refers to what is not there, unless the file was cut off: zeroes would be a wrong answer then. */
+    private void load(long offset, byte[] into) throws IOException {
+        if ((offset & -clusterSize) >= file.size()) {
+            throw health.corrupt("an L2 table or refcount block at 0x" + Long.toHexString(offset)
+                    + " lies behind the end of the file");
+        }
+        file.read(offset, into);
     }
 
     /** Bytes of a slice. */
