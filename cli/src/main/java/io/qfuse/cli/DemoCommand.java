@@ -117,7 +117,7 @@ final class DemoCommand implements Callable<Integer> {
 
     private synchronized Process launch(Path image, Path mountPoint) throws IOException {
         requireNotOver();
-        server = Background.launch(List.of("mount", image.toString(), mountPoint.toString()), false);
+        server = Background.launch(List.of("mount", "--quiet", image.toString(), mountPoint.toString()), false);
         return server;
     }
 

@@ -101,6 +101,9 @@ final class MountCommand implements Callable<Integer> {
             description = "Write the number of the serving process there; removed at its end.")
     private @Nullable Path pidFile;
 
+    @Option(names = "--quiet", description = "Give no hints on how it was mounted; errors are still told.")
+    private boolean quiet;
+
     @Option(
             names = "--log-file",
             paramLabel = "FILE",
@@ -152,7 +155,8 @@ final class MountCommand implements Callable<Integer> {
                 mount,
                 transport,
                 Optional.ofNullable(pidFile).map(Path::toAbsolutePath),
-                Optional.ofNullable(logFile).map(Path::toAbsolutePath));
+                Optional.ofNullable(logFile).map(Path::toAbsolutePath),
+                quiet);
     }
 
     private MountOptions mountOptions() {

@@ -19,6 +19,7 @@ import java.util.Optional;
  * @param transport how requests come in
  * @param pidFile where to write the server's process number while it serves
  * @param logFile where stdout and stderr go once it serves
+ * @param quiet whether hints on how it was mounted are left out
  */
 record ServeRequest(
         List<Path> images,
@@ -28,11 +29,20 @@ record ServeRequest(
         MountOptions mount,
         Transport transport,
         Optional<Path> pidFile,
-        Optional<Path> logFile) {
+        Optional<Path> logFile,
+        boolean quiet) {
 
     /** The same with what opens encrypted images; closed by whoever opens them. */
     ServeRequest with(Passphrase passphrase) {
         return new ServeRequest(
-                images, mountPoint, open.withPassphrase(passphrase), snapshots, mount, transport, pidFile, logFile);
+                images,
+                mountPoint,
+                open.withPassphrase(passphrase),
+                snapshots,
+                mount,
+                transport,
+                pidFile,
+                logFile,
+                quiet);
     }
 }

@@ -61,7 +61,9 @@ final class Server {
             Mount serving = Mount.serve(images.served(), request.mountPoint(), request.mount(), request.transport());
             try {
                 images.reportTo(ServerRecord.create(serving.device()));
-                serving.hints().forEach(hint -> System.err.println("qfuse: " + hint));
+                if (!request.quiet()) {
+                    serving.hints().forEach(hint -> System.err.println("qfuse: " + hint));
+                }
                 announcement.ready();
             } catch (IOException | RuntimeException e) {
                 serving.close();

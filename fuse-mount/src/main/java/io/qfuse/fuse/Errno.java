@@ -32,6 +32,11 @@ public final class Errno {
 
     private Errno() {}
 
+    /** Loads all classes that an answer to a failed request takes: once there is no memory left, that would fail itself. */
+    static void load() {
+        of(new OutOfMemoryError());
+    }
+
     /** The positive error number that a client is told for {@code failure}. */
     public static int of(Throwable failure) {
         if (failure instanceof ErrnoException answer) {
@@ -48,16 +53,25 @@ public final class Errno {
 
     /**
      * The positive error number for {@code failure}, which is logged unless it is the client's own mistake: the number
-     * that reaches the client does not say which file is broken, or where.
+     * that reaches the client does not say which file is broken, or where. Throws nothing: where there is no memory left to say it, the
+     * client is answered all the same.
      */
     public static int logged(Throwable failure) {
         int errno = of(failure);
+        try {
+            log(failure, errno);
+        } catch (RuntimeException | Error unsaid) {
+            // Even saying so could fail again.
+        }
+        return errno;
+    }
+
+    private static void log(Throwable failure, int errno) {
         if (failure instanceof HostIoException || failure instanceof Qcow2Exception) {
             LOG.log(errno == EIO ? Level.WARNING : Level.DEBUG, failure.getMessage());
         } else if (!(failure instanceof ErrnoException)) {
             LOG.log(Level.ERROR, "a request failed", failure);
         }
-        return errno;
     }
 
     private static int of(Qcow2Exception.Kind kind) {

@@ -56,6 +56,7 @@ public final class Mount implements AutoCloseable {
      */
     public static Mount serve(List<ServedImage> images, Path mountPoint, MountOptions options, Transport transport)
             throws IOException {
+        Errno.load();
         Path place = MountPoint.canonical(mountPoint);
         MountPoint.heal(place);
         MountPoint.check(place, images);

@@ -180,6 +180,23 @@ class EndsTest {
         assertThat(content()).startsWith(written);
     }
 
+    /** Through libfuse2 each request makes objects, so that reads may fail there, too. */
+    @Test
+    void where_memory_runs_out_requests_fail_and_others_are_served_on() throws Exception {
+        scratch.qemuImg().ok("create", "-q", "-f", "qcow2", "-o", "cluster_size=512", image, "256M");
+        Shell little = scratch.shell().with("_JAVA_OPTIONS", "-Xmx9m");
+        new Qfuse(little, Qfuse.LAUNCHER).ok("mount", "--pid-file=pid", "--cache-size=1G", image, mountPoint);
+        Result writer = scratch.shell()
+                .run("dd", "if=/dev/zero", "of=" + raw, "bs=256k", "count=1024", "oflag=direct", "conv=notrunc");
+        assertThat(writer.err()).containsAnyOf("Cannot allocate memory", "Input/output error");
+        scratch.shell()
+                .run("dd", "if=" + raw, "of=/dev/null", "bs=4k", "count=1", "iflag=direct")
+                .ok();
+        scratch.shell().script("kill -KILL $(cat pid)").ok();
+        awaitServerGone();
+        scratch.qemuImg().checkLeaksAtWorst(image);
+    }
+
     private void mount(String... words) {
         scratch.qfuse()
                 .ok(Stream.of(new Object[] {"mount", "--pid-file=pid", "--log-file=log"}, words, new Object[] {

@@ -89,8 +89,9 @@ class EnospcTest {
         // A host that has promised more than it has: the image lies in the disk of another image.
         Path outer = mountSmall("tmpfs").resolve("outer.qcow2");
         scratch.qemuImg().ok("create", "-q", "-f", "qcow2", outer, "64M");
-        Path image = scratch.directory("thin").resolve("outer.raw");
-        scratch.qfuse().ok("mount", outer, image.getParent());
+        Path thin = scratch.directory("thin");
+        Path image = thin.resolve("outer.raw");
+        scratch.qfuse().ok("mount", outer, thin);
         scratch.qemuImg().ok("create", "-q", "-f", "qcow2", "-o", "cluster_size=4k", "inner", "64M");
         scratch.shell()
                 .run("dd", "if=inner", "of=" + image, "conv=notrunc,fsync", "status=none")

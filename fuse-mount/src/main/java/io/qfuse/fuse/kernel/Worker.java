@@ -33,8 +33,17 @@ final class Worker implements Runnable {
     @Override
     public void run() {
         IoFlusher.markThisThread();
-        while (serveOne()) {
+        while (servesOn()) {
             // each turn is one request
+        }
+    }
+
+    /** Whatever happens between two requests is no reason to serve no more. */
+    private boolean servesOn() {
+        try {
+            return serveOne();
+        } catch (OutOfMemoryError e) {
+            return true;
         }
     }
 

@@ -220,8 +220,12 @@ public final class NativeHostFile implements HostFile {
             }
         }
         if (!device) {
-            Stat stat = stat(path, fd);
-            fate.look(stat.links, stat.size);
+            try (NativeBuffer stat = BufferPool.shared().take(Native.STATX_SIZE)) {
+                statx(path, fd, stat);
+                fate.look(
+                        NativeBuffer.getInt(stat.address() + Native.STATX_LINKS),
+                        NativeBuffer.getLong(stat.address() + Native.STATX_LENGTH));
+            }
         }
     }
 
@@ -260,9 +264,15 @@ public final class NativeHostFile implements HostFile {
         if (!open.compareAndSet(true, false)) {
             return;
         }
-        boolean lost = changed && !device && stat(path, fd).links == 0;
+        boolean lost;
+        int closed;
+        try {
+            lost = changed && !device && stat(path, fd).links == 0;
+        } finally {
+            closed = LIBC.close(fd);
+        }
         // Linux has let go of the descriptor even where close reports an error, so it is never repeated.
-        if (LIBC.close(fd) != 0 && Native.errno() != Native.EINTR) {
+        if (closed != 0 && Native.errno() != Native.EINTR) {
             throw failure("close", Native.errno());
         }
         if (lost) {
@@ -297,19 +307,22 @@ public final class NativeHostFile implements HostFile {
 
     private static Stat stat(Path path, int fd) throws IOException {
         try (NativeBuffer buffer = BufferPool.shared().take(Native.STATX_SIZE)) {
-            if (LIBC.statx(fd, EMPTY_PATH, Native.AT_EMPTY_PATH, Native.STATX_BASIC, buffer.address()) != 0) {
-                throw failure(path, "statx", Native.errno());
-            }
+            statx(path, fd, buffer);
             return new Stat(
                     NativeBuffer.getInt(buffer.address() + Native.STATX_UID),
                     NativeBuffer.getInt(buffer.address() + Native.STATX_GID),
                     NativeBuffer.getInt(buffer.address() + Native.STATX_LINKS),
                     NativeBuffer.getShort(buffer.address() + Native.STATX_MODE),
-                    NativeBuffer.getLong(buffer.address() + Native.STATX_LENGTH),
                     NativeBuffer.getLong(buffer.address() + Native.STATX_BLOCKS),
                     NativeBuffer.getInt(buffer.address() + Native.STATX_DEVICE_MAJOR),
                     NativeBuffer.getInt(buffer.address() + Native.STATX_DEVICE_MINOR),
                     NativeBuffer.getLong(buffer.address() + Native.STATX_INODE));
+        }
+    }
+
+    private static void statx(Path path, int fd, NativeBuffer into) throws IOException {
+        if (LIBC.statx(fd, EMPTY_PATH, Native.AT_EMPTY_PATH, Native.STATX_BASIC, into.address()) != 0) {
+            throw failure(path, "statx", Native.errno());
         }
     }
 
@@ -327,6 +340,5 @@ public final class NativeHostFile implements HostFile {
     }
 
     /** What statx tells, among it the names in directories and the 512-byte units on the file system. */
-    private record Stat(
-            int uid, int gid, int links, int mode, long size, long blocks, int major, int minor, long inode) {}
+    private record Stat(int uid, int gid, int links, int mode, long blocks, int major, int minor, long inode) {}
 }
