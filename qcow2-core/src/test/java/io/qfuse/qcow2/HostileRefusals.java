@@ -26,6 +26,11 @@ final class HostileRefusals {
     /** What lies where something else does, or where nothing is. */
     private static final String ON_ANOTHER = "a write of .* at host offset ~ would hit the .*";
 
+    private static final String TABLE_BEHIND =
+            "the L2 table or refcount block at host offset ~ lies behind the end of the file";
+
+    private static final String ITS_TABLE_BEHIND = TABLE_BEHIND.replace('~', '@');
+
     private static final String GIVEN_AWAY = "refcounts of ~ clusters from ~ on are 0, but the .* lies there";
     private static final String FREES_ANOTHER = "an L2 entry gives up ~ clusters of guest data at host offset ~, .*";
     private static final String BROKEN_STREAM = "compressed cluster at ~ cannot be read: .*";
@@ -63,11 +68,13 @@ final class HostileRefusals {
                 "(truncated: )?l1_table_offset is #, .*",
                 ON_ANOTHER,
                 FREES_ANOTHER,
+                TABLE_BEHIND,
                 "two entries name the L2 table at host offset ~");
         row(
                 "refcount_table_offset",
                 "(truncated: )?refcount_table_offset is #, .*",
                 "entry ~ of the refcount table at # is unaligned or beyond 2\\^56: ~",
+                TABLE_BEHIND,
                 "a write of .* would hit the refcount (table|block).*",
                 "a write of the refcount (table|block) .* would hit .*",
                 GIVEN_AWAY);
@@ -107,6 +114,7 @@ final class HostileRefusals {
                 BROKEN_STREAM);
         row(
                 "L1 entry ~",
+                ITS_TABLE_BEHIND,
                 "the L2 table at host offset @ lies behind the end of the file",
                 "entry ~ of the L1 table at ~ .*: # \\(guest offset ~\\)",
                 "entry ~ of the L2 table at @ .*",
@@ -125,6 +133,7 @@ final class HostileRefusals {
                 BROKEN_STREAM);
         row(
                 "refcount table entry ~",
+                ITS_TABLE_BEHIND,
                 "entry ~ of the refcount table at ~ is unaligned or beyond 2\\^56: ~",
                 "two entries name the refcount block at host offset @",
                 "refcount block @ occurs twice in the refcount table",
@@ -140,12 +149,14 @@ final class HostileRefusals {
                 "snapshot ~: l1_size is #, for a disk size of ~",
                 "snapshot ~: its L1 table is cut off: .*(l1_table_offset|l1_size) is #.*",
                 "entry ~ of the L1 table at # .*",
+                TABLE_BEHIND,
                 "a write of .* would hit .*the L1 table of a snapshot",
                 FREES_ANOTHER,
                 BROKEN_STREAM,
                 GIVEN_AWAY);
         row(
                 "snapshot L1 entry 0",
+                ITS_TABLE_BEHIND,
                 "entry 0 of the L1 table at ~ .*: # .*",
                 "entry ~ of the L2 table at @ .*",
                 BROKEN_STREAM);

@@ -43,8 +43,9 @@ public final class Tables {
 
     /** Nobody refers to what is not there, unless the file was cut off: zeroes would be a wrong answer then. */
     private void load(long offset, byte[] into) throws IOException {
-        if ((offset & -clusterSize) >= file.size()) {
-            throw health.corrupt("an L2 table or refcount block at 0x" + Long.toHexString(offset)
+        long cluster = offset & -clusterSize;
+        if (cluster >= file.size()) {
+            throw health.corrupt("the L2 table or refcount block at host offset 0x" + Long.toHexString(cluster)
                     + " lies behind the end of the file");
         }
         file.read(offset, into);
