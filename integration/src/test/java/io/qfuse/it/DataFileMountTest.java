@@ -38,7 +38,7 @@ class DataFileMountTest {
         assertThat(refusal)
                 .contains(image.toString(), scratch.path("data").toString(), "--allow-external")
                 .hasLineCount(1);
-        Result mounted = scratch.qfuse().ok("mount", "--allow-external", image, mountPoint);
+        Result mounted = scratch.qfuse().ok("mount", "--quiet", "--allow-external", image, mountPoint);
         assertThat(mounted.err())
                 .contains("guest data are in " + scratch.path("data"))
                 .hasLineCount(1);
@@ -101,7 +101,7 @@ class DataFileMountTest {
         scratch.qemuImg().ok("create", "-q", "-f", "qcow2", "base.qcow2", "4M");
         scratch.qemuImg()
                 .ok("create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", scratch.path("base.qcow2"), "images/top.qcow2");
-        Result mounted = scratch.qfuse().ok("mount", "images/top.qcow2", mountPoint);
+        Result mounted = scratch.qfuse().ok("mount", "--quiet", "images/top.qcow2", mountPoint);
         assertThat(mounted.err())
                 .contains(scratch.path("base.qcow2").toString(), "outside")
                 .hasLineCount(1);
