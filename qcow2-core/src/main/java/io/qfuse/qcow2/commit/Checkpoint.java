@@ -70,7 +70,7 @@ public final class Checkpoint {
     /** All flushes up to this number of {@link #asked} are done. */
     private long done;
 
-    /** The virtual size, where a failed write may have left another one in the header; else {@link #NOTHING}. */
+    /** The virtual size, where a failed write may have left another one in the header; else {@link #NOTHING}; guarded by running. */
     private long owedSize = NOTHING;
 
     private L1Location durableL1;

@@ -220,8 +220,14 @@ public final class NativeHostFile implements HostFile {
             }
         }
         if (!device) {
-            try (NativeBuffer stat = BufferPool.shared().take(Native.STATX_SIZE)) {
-                statx(path, fd, stat);
+            look();
+        }
+    }
+
+    /** What cannot be looked at is no failure of the barrier, which has done its work. */
+    private void look() {
+        try (NativeBuffer stat = BufferPool.shared().take(Native.STATX_SIZE)) {
+            if (LIBC.statx(fd, EMPTY_PATH, Native.AT_EMPTY_PATH, Native.STATX_BASIC, stat.address()) == 0) {
                 fate.look(
                         NativeBuffer.getInt(stat.address() + Native.STATX_LINKS),
                         NativeBuffer.getLong(stat.address() + Native.STATX_LENGTH));
@@ -307,7 +313,9 @@ public final class NativeHostFile implements HostFile {
 
     private static Stat stat(Path path, int fd) throws IOException {
         try (NativeBuffer buffer = BufferPool.shared().take(Native.STATX_SIZE)) {
-            statx(path, fd, buffer);
+            if (LIBC.statx(fd, EMPTY_PATH, Native.AT_EMPTY_PATH, Native.STATX_BASIC, buffer.address()) != 0) {
+                throw failure(path, "statx", Native.errno());
+            }
             return new Stat(
                     NativeBuffer.getInt(buffer.address() + Native.STATX_UID),
                     NativeBuffer.getInt(buffer.address() + Native.STATX_GID),
@@ -317,12 +325,6 @@ public final class NativeHostFile implements HostFile {
                     NativeBuffer.getInt(buffer.address() + Native.STATX_DEVICE_MAJOR),
                     NativeBuffer.getInt(buffer.address() + Native.STATX_DEVICE_MINOR),
                     NativeBuffer.getLong(buffer.address() + Native.STATX_INODE));
-        }
-    }
-
-    private static void statx(Path path, int fd, NativeBuffer into) throws IOException {
-        if (LIBC.statx(fd, EMPTY_PATH, Native.AT_EMPTY_PATH, Native.STATX_BASIC, into.address()) != 0) {
-            throw failure(path, "statx", Native.errno());
         }
     }
 
