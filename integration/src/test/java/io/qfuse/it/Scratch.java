@@ -3,6 +3,7 @@ package io.qfuse.it;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -11,7 +12,7 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.BeforeEachCallback;
@@ -23,6 +24,8 @@ import org.junit.jupiter.api.extension.ExtensionContext;
  * their environment.
  */
 final class Scratch implements BeforeEachCallback, AfterEachCallback {
+
+    private static final Pattern ENDED = Pattern.compile("^State:\\s+[ZX]", Pattern.MULTILINE);
 
     private Path directory = Path.of("/nonexistent");
 
@@ -121,7 +124,7 @@ final class Scratch implements BeforeEachCallback, AfterEachCallback {
             for (Path entry : entries.toList()) {
                 String name = entry.getFileName().toString();
                 if (name.chars().allMatch(Character::isDigit)
-                        && environment(entry).contains(directory + "/")) {
+                        && text(entry.resolve("environ")).contains(directory + "/")) {
                     found.add(Long.parseLong(name));
                 }
             }
@@ -129,22 +132,42 @@ final class Scratch implements BeforeEachCallback, AfterEachCallback {
         return found;
     }
 
-    /** Those of them that run a program of that name. */
+    /**
+     * Those of them that run a program of that name, and what may be one of them: a process that ends gives up its memory,
+     * and with it its environment, before it gives up its files and their locks.
+     */
     List<Long> processesRunning(String program) throws IOException {
         List<Long> found = new ArrayList<>();
-        for (long pid : processes()) {
-            Optional<String> command =
-                    ProcessHandle.of(pid).flatMap(process -> process.info().command());
-            if (command.isPresent() && command.get().endsWith("/" + program)) {
-                found.add(pid);
+        try (Stream<Path> entries = Files.list(Path.of("/proc"))) {
+            for (Path entry : entries.toList()) {
+                String name = entry.getFileName().toString();
+                if (name.chars().allMatch(Character::isDigit)
+                        && text(entry.resolve("comm")).equals(program + "\n")) {
+                    String environment = text(entry.resolve("environ"));
+                    if (environment.isEmpty() ? holdsFiles(entry) : environment.contains(directory + "/")) {
+                        found.add(Long.parseLong(name));
+                    }
+                }
             }
         }
         return found;
     }
 
-    private static String environment(Path process) {
+    /** Whether a thread of a process lives: the last one closes the files. */
+    private static boolean holdsFiles(Path process) {
+        try (Stream<Path> threads = Files.list(process.resolve("task"))) {
+            return threads.map(thread -> text(thread.resolve("status")))
+                    .anyMatch(status ->
+                            !status.isEmpty() && !ENDED.matcher(status).find());
+        } catch (IOException | UncheckedIOException ended) {
+            return false;
+        }
+    }
+
+    /** What a file of /proc says; nothing where its process has ended. */
+    private static String text(Path file) {
         try {
-            return Files.readString(process.resolve("environ"), ISO_8859_1);
+            return Files.readString(file, ISO_8859_1);
         } catch (IOException ended) {
             return "";
         }
