@@ -41,8 +41,10 @@ workloads() {
 4 KiB random read, 4 jobs|IOPS|--rw=randread --bs=4k --iodepth=1 --numjobs=4
 4 KiB random write, depth 1|IOPS|--rw=randwrite --bs=4k --iodepth=1
 4 KiB random write, depth 32|IOPS|--rw=randwrite --bs=4k --iodepth=32
-1 MiB sequential read|MB/s|--rw=read --bs=1M --iodepth=4
-1 MiB sequential write|MB/s|--rw=write --bs=1M --iodepth=4
+1 MiB sequential read, depth 1|MB/s|--rw=read --bs=1M --iodepth=1
+1 MiB sequential read, depth 4|MB/s|--rw=read --bs=1M --iodepth=4
+1 MiB sequential write, depth 1|MB/s|--rw=write --bs=1M --iodepth=1
+1 MiB sequential write, depth 4|MB/s|--rw=write --bs=1M --iodepth=4
 compressed by zlib, 1 MiB sequential read, depth 1|MB/s|--rw=read --bs=1M --iodepth=1
 compressed by zlib, 1 MiB sequential read, depth 4|MB/s|--rw=read --bs=1M --iodepth=4
 compressed by zlib, 4 KiB random read, depth 32|IOPS|--rw=randread --bs=4k --iodepth=32
