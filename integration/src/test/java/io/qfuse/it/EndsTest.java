@@ -192,8 +192,7 @@ class EndsTest {
         scratch.shell()
                 .run("dd", "if=" + raw, "of=/dev/null", "bs=4k", "count=1", "iflag=direct")
                 .ok();
-        scratch.shell().script("kill -KILL $(cat pid)").ok();
-        awaitServerGone();
+        scratch.kill("pid");
         scratch.qemuImg().checkLeaksAtWorst(image);
     }
 

@@ -77,8 +77,7 @@ class EnospcTest {
             file.sync();
             assertErrno(Errno.ENOSPC, () -> fill(file, 8 * MIB));
         }
-        scratch.shell().script("kill -KILL $(cat pid)").ok();
-        Await.until("the server is gone", () -> scratch.processesRunning("java").isEmpty());
+        scratch.kill("pid");
         scratch.qfuse().ok("unmount", mountPoint);
         scratch.qemuImg().checkLeaksAtWorst(image);
         assertHolds(image, synced, synced);

@@ -34,7 +34,7 @@ class KilledServerTest {
                         + " dd if=synced of=mnt/disk.raw bs=1M conv=notrunc,fsync status=none;"
                         + " head -c 8M /dev/urandom | dd of=mnt/disk.raw bs=1M seek=32 conv=notrunc status=none")
                 .ok();
-        kill();
+        scratch.kill("pid");
         scratch.qfuse().ok("unmount", mountPoint);
         scratch.qemuImg().checkLeaksAtWorst(image);
         scratch.qemuImg().ok("convert", "-O", "raw", image, scratch.path("copy.raw"));
@@ -50,7 +50,7 @@ class KilledServerTest {
             scratch.qfuse().ok("mount", "--pid-file=pid", image, mountPoint);
             scratch.shell().script(writing).ok();
             if (killed) {
-                kill();
+                scratch.kill("pid");
             }
             scratch.qfuse().ok("unmount", mountPoint);
             String info = scratch.qemuImg().ok("info", image).out();
@@ -62,7 +62,7 @@ class KilledServerTest {
 
     @Test
     void the_next_mount_heals_what_it_left() throws Exception {
-        kill();
+        scratch.kill("pid");
         assertThat(scratch.shell().run("ls", mountPoint).exit()).isNotZero();
         scratch.qfuse().ok("mount", image, mountPoint);
         assertThat(Files.size(mountPoint.resolve("disk.raw"))).isEqualTo(64 << 20);
@@ -73,14 +73,9 @@ class KilledServerTest {
 
     @Test
     void the_next_unmount_heals_what_it_left() throws Exception {
-        kill();
+        scratch.kill("pid");
         scratch.qfuse().ok("unmount", mountPoint);
         assertThat(scratch.mounts()).isEmpty();
         assertThat(mountPoint).isEmptyDirectory();
-    }
-
-    private void kill() throws Exception {
-        scratch.shell().script("kill -KILL $(cat pid)").ok();
-        Await.until("the server is gone", () -> scratch.processesRunning("java").isEmpty());
     }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -183,10 +184,12 @@ class MountCommandTest {
     void a_server_whose_command_is_killed_before_it_is_ready_ends() throws Exception {
         Process command = scratch.qfuse().start("mount", image, mountPoint);
         Await.until("the server starts", () -> scratch.processesRunning("java").size() > 1 || !command.isAlive());
+        List<Long> started = scratch.processesRunning("java");
         boolean ready = command.destroyForcibly().waitFor() == 0;
         if (ready) {
             scratch.qfuse().ok("unmount", mountPoint);
         }
+        Scratch.awaitEnd(started);
         Await.until("the server ends", () -> scratch.processesRunning("java").isEmpty());
         assertThat(scratch.mounts()).isEmpty();
         scratch.qemuImg().check(image);

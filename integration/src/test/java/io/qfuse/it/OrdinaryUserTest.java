@@ -75,8 +75,7 @@ class OrdinaryUserTest {
     void a_stale_mount_is_healed() throws Exception {
         Qfuse qfuse = scratch.qfuseAsOrdinaryUser();
         qfuse.ok("mount", "--pid-file=tmp/pid", image, mountPoint);
-        scratch.shell().script("kill -KILL $(cat tmp/pid)").ok();
-        Await.until("the server is gone", () -> scratch.processesRunning("java").isEmpty());
+        scratch.kill("tmp/pid");
         qfuse.ok("mount", image, mountPoint);
         qfuse.shell().run("cat", "mnt/disk.raw").ok();
         qfuse.ok("unmount", mountPoint);

@@ -3,7 +3,6 @@ package io.qfuse.it;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -25,6 +24,7 @@ import org.junit.jupiter.api.extension.ExtensionContext;
  */
 final class Scratch implements BeforeEachCallback, AfterEachCallback {
 
+    private static final Path PROC = Path.of("/proc");
     private static final Pattern ENDED = Pattern.compile("^State:\\s+[ZX]", Pattern.MULTILINE);
 
     private Path directory = Path.of("/nonexistent");
@@ -120,7 +120,7 @@ final class Scratch implements BeforeEachCallback, AfterEachCallback {
     /** The processes that were started with the directory in their environment and still run. */
     List<Long> processes() throws IOException {
         List<Long> found = new ArrayList<>();
-        try (Stream<Path> entries = Files.list(Path.of("/proc"))) {
+        try (Stream<Path> entries = Files.list(PROC)) {
             for (Path entry : entries.toList()) {
                 String name = entry.getFileName().toString();
                 if (name.chars().allMatch(Character::isDigit)
@@ -132,36 +132,38 @@ final class Scratch implements BeforeEachCallback, AfterEachCallback {
         return found;
     }
 
-    /**
-     * Those of them that run a program of that name, and what may be one of them: a process that ends gives up its memory,
-     * and with it its environment, before it gives up its files and their locks.
-     */
+    /** Those of them that run a program of that name. */
     List<Long> processesRunning(String program) throws IOException {
-        List<Long> found = new ArrayList<>();
-        try (Stream<Path> entries = Files.list(Path.of("/proc"))) {
-            for (Path entry : entries.toList()) {
-                String name = entry.getFileName().toString();
-                if (name.chars().allMatch(Character::isDigit)
-                        && text(entry.resolve("comm")).equals(program + "\n")) {
-                    String environment = text(entry.resolve("environ"));
-                    if (environment.isEmpty() ? holdsFiles(entry) : environment.contains(directory + "/")) {
-                        found.add(Long.parseLong(name));
-                    }
-                }
-            }
-        }
-        return found;
+        return processes().stream()
+                .filter(pid -> text(PROC.resolve(pid + "/comm")).equals(program + "\n"))
+                .toList();
     }
 
-    /** Whether a thread of a process lives: the last one closes the files. */
-    private static boolean holdsFiles(Path process) {
-        try (Stream<Path> threads = Files.list(process.resolve("task"))) {
-            return threads.map(thread -> text(thread.resolve("status")))
-                    .anyMatch(status ->
-                            !status.isEmpty() && !ENDED.matcher(status).find());
-        } catch (IOException | UncheckedIOException ended) {
-            return false;
+    /** Kills the process whose number is in a file, and waits for its end. */
+    void kill(String pidFile) throws Exception {
+        long pid = Long.parseLong(Files.readString(path(pidFile)).strip());
+        ProcessHandle.of(pid).orElseThrow().destroyForcibly();
+        awaitEnd(List.of(pid));
+    }
+
+    /**
+     * Returns when processes hold no file and no lock any more: what ends gives up its memory first, and with it all by which
+     * {@link #processes} knows it, and its files with the last of its threads.
+     */
+    static void awaitEnd(List<Long> pids) throws Exception {
+        for (long pid : pids) {
+            Await.until("process " + pid + " ends", () -> threads(pid).allMatch(Scratch::hasEnded));
         }
+    }
+
+    private static Stream<Path> threads(long pid) {
+        String[] threads = PROC.resolve(pid + "/task").toFile().list();
+        return threads == null ? Stream.of() : Stream.of(threads).map(PROC.resolve(pid + "/task")::resolve);
+    }
+
+    private static boolean hasEnded(Path thread) {
+        String status = text(thread.resolve("status"));
+        return status.isEmpty() || ENDED.matcher(status).find();
     }
 
     /** What a file of /proc says; nothing where its process has ended. */
