@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -49,6 +50,27 @@ class EncryptedMountTest {
                         + " -c 'read -P 0x11 1000 49001' -c 'read -P 0x22 50001 70000' | tee read; ! grep -i fail read;"
                         + " qemu-img check --object secret,id=s,file=secret --image-opts " + OPENED)
                 .ok();
+    }
+
+    @Test
+    void a_snapshot_beside_the_disk_is_decrypted_and_stays_what_it_was() {
+        scratch.shell()
+                .script("qemu-img snapshot --object secret,id=s,file=secret -c kept --image-opts " + OPENED)
+                .ok();
+        scratch.qfuse().ok("mount", "--snapshots", "--passphrase-file", "secret", "disk.qcow2", mountPoint);
+        scratch.qemuIo().opened(List.of("-f", "raw", "mnt/disk.raw"), "write -P 0x22 50001 70000", "write -z 3000 500");
+        List<Object> kept = List.of("-f", "raw", "-r", "mnt/snapshots/1-kept.raw");
+        scratch.qemuIo().opened(kept, "read -P 0x11 1000 100000", "read -P 0 101000 100000");
+        scratch.qfuse().ok("unmount", mountPoint);
+        List<Object> opened = List.of("--object", "secret,id=s,file=secret", "--image-opts", OPENED);
+        scratch.qemuIo().opened(opened, "read -P 0x11 3500 46501", "read -P 0x22 50001 70000", "read -P 0 3000 500");
+        scratch.shell()
+                .script("qemu-img check --object secret,id=s,file=secret --image-opts " + OPENED + ";"
+                        + " qemu-img convert --object secret,id=s,file=secret -l snapshot.name=kept -O raw --image-opts "
+                        + OPENED + " kept.raw")
+                .ok();
+        scratch.qemuIo()
+                .opened(List.of("-f", "raw", "kept.raw"), "read -P 0x11 1000 100000", "read -P 0 101000 100000");
     }
 
     @Test

@@ -114,6 +114,32 @@ final class EncryptedQemuTest {
         luks.check(image, false);
     }
 
+    /** Of a new one qemu reads noise: all its clusters are allocated, and its zeroes are decrypted. */
+    @Test
+    void a_raw_data_file_holds_the_disk_encrypted_but_for_zeroes_that_the_tables_know_of() throws IOException {
+        Path data = directory.resolve("data.raw");
+        luks.createByQemu(LUKS + ",data_file=" + data + ",data_file_raw=on", image, SIZE);
+        byte[] model = luks.read(image, false);
+        assertThat(Arrays.copyOf(model, 16)).isNotEqualTo(new byte[16]);
+        fillByQemu(model, 0x5a, 3000, 200_000);
+        use(image, model, new Random(6));
+        try (Disk disk = open(OpenOptions.readWrite());
+                NativeBuffer buffer = NativeBuffer.allocate(100_000)) {
+            NativeBuffer.zero(buffer.address(), 100_000);
+            disk.write(500_000, buffer.address(), 100_000);
+            disk.writeZeroes(700_000, 100_000, true);
+            disk.writeZeroes(900_000, 100_000, false);
+        }
+        for (int offset : new int[] {500_000, 700_000, 900_000}) {
+            Arrays.fill(model, offset, offset + 100_000, (byte) 0);
+        }
+        assertThat(Arrays.mismatch(luks.read(image, false), model)).isEqualTo(-1);
+        luks.check(image, false);
+        byte[] stored = Files.readAllBytes(data);
+        assertThat(Arrays.copyOfRange(stored, 550_000, 550_016)).isNotEqualTo(new byte[16]);
+        assertThat(Arrays.copyOfRange(stored, 720_896, 786_432)).containsOnly(0);
+    }
+
     @Test
     void bitmaps_record_what_is_written_to_an_encrypted_image() throws IOException {
         luks.create(LUKS, image, SIZE);

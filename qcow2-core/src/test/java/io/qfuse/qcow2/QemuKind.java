@@ -116,6 +116,8 @@ record QemuKind(
             kinds.add(new QemuKind(64 << 10, 1, V3, true, Base.QCOW2, Maker.US, encryption));
             kinds.add(new QemuKind(64 << 10, 16, V3, false, Base.SHORT_RAW, Maker.DATA_FILE, encryption));
             kinds.add(new QemuKind(64 << 10, 16, V3, true, Base.NONE, Maker.DATA_FILE, encryption));
+            kinds.add(new QemuKind(4 << 10, 16, V3, false, Base.NONE, Maker.RAW_DATA_FILE, encryption));
+            kinds.add(new QemuKind(64 << 10, 16, V3, true, Base.NONE, Maker.RAW_DATA_FILE, encryption));
             kinds.add(new QemuKind(2 << 20, 16, V3, false, Base.RAW, Maker.SNAPSHOT, encryption));
         }
         return kinds;
@@ -259,6 +261,16 @@ record QemuKind(
         }
         System.arraycopy(content(baseLength()), 0, bytes, 0, baseLength());
         return bytes;
+    }
+
+    /** Whether the data file is the disk, byte for byte. */
+    boolean isDiskInDataFile() {
+        return encryption == Encryption.NONE && (maker == Maker.RAW_DATA_FILE || maker == Maker.OUR_RAW_DATA_FILE);
+    }
+
+    /** Whether the new image reads as the noise that its zeroes are decrypted to: a raw data file is all allocated. */
+    boolean isNoise() {
+        return encryption != Encryption.NONE && maker == Maker.RAW_DATA_FILE;
     }
 
     /** Whether the virtual size of such an image can be changed. */
