@@ -1,5 +1,6 @@
 package io.qfuse.qcow2;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import java.io.IOException;
@@ -34,8 +35,16 @@ final class FuzzCorpusTest {
     @ParameterizedTest
     @MethodSource("files")
     void file_that_the_fuzzer_kept(String input) {
-        assertTimeoutPreemptively(
-                MOST, () -> RawImageFuzzer.fuzzerTestOneInput(HexFormat.of().parseHex(input)));
+        assertTimeoutPreemptively(MOST, () -> RawImageFuzzer.fuzzerTestOneInput(FuzzInput.parse(input)));
+    }
+
+    @Test
+    void an_input_that_is_kept_comes_back_whole() throws IOException {
+        for (String line : files()) {
+            byte[] bytes = FuzzInput.parse(line);
+            assertThat(FuzzInput.format(bytes)).isEqualTo(line);
+            assertThat(FuzzInput.parse(HexFormat.of().formatHex(bytes))).isEqualTo(bytes);
+        }
     }
 
     @Test
@@ -44,7 +53,6 @@ final class FuzzCorpusTest {
     }
 
     private static void replayImage(String input) {
-        assertTimeoutPreemptively(
-                MOST, () -> ImageFuzzer.fuzzerTestOneInput(HexFormat.of().parseHex(input)));
+        assertTimeoutPreemptively(MOST, () -> ImageFuzzer.fuzzerTestOneInput(FuzzInput.parse(input)));
     }
 }

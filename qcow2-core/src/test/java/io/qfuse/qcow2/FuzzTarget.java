@@ -4,11 +4,10 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Objects;
 
-/** What is fuzzed, and the inputs that are kept for it: one line of hexadecimal digits each. */
+/** What is fuzzed, and the inputs that are kept for it: one line each, as {@link FuzzInput} has them. */
 enum FuzzTarget {
     /** A sound image, damaged and used. */
     IMAGE(ImageFuzzer.class, 4),
@@ -44,7 +43,7 @@ enum FuzzTarget {
         }
         if (this == FILE) {
             for (FuzzSubject subject : FuzzSubject.all()) {
-                inputs.add(HexFormat.of().formatHex(subject.image().bytes(0, WHOLE_TABLES)));
+                inputs.add(FuzzInput.format(subject.image().bytes(0, WHOLE_TABLES)));
             }
         }
         return inputs;

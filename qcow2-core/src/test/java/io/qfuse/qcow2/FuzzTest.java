@@ -8,7 +8,6 @@ import java.lang.ProcessBuilder.Redirect;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
@@ -19,7 +18,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /**
  * Runs the coverage-guided fuzzer for a bounded time, in a JVM of its own with a small heap, from the kept inputs on.
  *
- * <p>What it finds fails the test, with the input in hexadecimal digits: a line for a named test in {@link FuzzCorpusTest}. The
+ * <p>What it finds fails the test, with the input as a line for a named test in {@link FuzzCorpusTest}. The
  * inputs that it has gathered stay in {@code target/fuzz} until the next run, for whoever wants to keep more of them.
  */
 @Tag("fuzz")
@@ -38,7 +37,7 @@ final class FuzzTest {
         Path corpus = Files.createDirectories(directory.resolve("corpus"));
         List<String> inputs = target.corpus();
         for (int i = 0; i < inputs.size(); i++) {
-            Files.write(corpus.resolve("kept-" + i), HexFormat.of().parseHex(inputs.get(i)));
+            Files.write(corpus.resolve("kept-" + i), FuzzInput.parse(inputs.get(i)));
         }
         Path log = Files.createDirectories(KEPT).resolve(target + ".log");
         Process fuzzer = new ProcessBuilder(command(target, corpus))
@@ -85,7 +84,7 @@ final class FuzzTest {
                     new StringBuilder(String.join("\n", lines.subList(Math.max(0, lines.size() - 60), lines.size())));
             try (var artifacts = Files.newDirectoryStream(directory, "{crash,timeout,oom}-*")) {
                 for (Path artifact : artifacts) {
-                    text.append("\ninput: ").append(HexFormat.of().formatHex(Files.readAllBytes(artifact)));
+                    text.append("\ninput: ").append(FuzzInput.format(Files.readAllBytes(artifact)));
                 }
             }
             return text.toString();
@@ -96,14 +95,14 @@ final class FuzzTest {
 
     private static void keep(Path corpus, Path file) throws IOException {
         try (var inputs = Files.list(corpus)) {
-            List<String> lines = inputs.map(FuzzTest::hex).sorted().toList();
+            List<String> lines = inputs.map(FuzzTest::line).sorted().toList();
             Files.write(file, lines);
         }
     }
 
-    private static String hex(Path input) {
+    private static String line(Path input) {
         try {
-            return HexFormat.of().formatHex(Files.readAllBytes(input));
+            return FuzzInput.format(Files.readAllBytes(input));
         } catch (IOException e) {
             throw new java.io.UncheckedIOException(e);
         }
