@@ -1,14 +1,14 @@
 package io.qfuse.it;
 
 import io.qfuse.fuse.ErrnoException;
+import io.qfuse.qcow2.io.NativeBuffer;
 import java.nio.file.Path;
-import java.util.Arrays;
 import jnr.ffi.LibraryLoader;
 import jnr.ffi.Runtime;
 
 /**
- * An open file by system calls, among them those that Java does not have; each fails with its error number. Bytes may lie
- * at any alignment, direct I/O included, as FUSE files allow it.
+ * An open file by system calls, among them those that Java does not have; each fails with its error number. Bytes lie page aligned in
+ * memory: the kernel cuts large direct requests where pages of memory end, and what is cut within a sector, a killed server leaves torn.
  */
 final class RawFile implements AutoCloseable {
 
@@ -42,13 +42,19 @@ final class RawFile implements AutoCloseable {
 
     /** What one pread(2) gives. */
     byte[] read(long offset, int length) throws ErrnoException {
-        byte[] bytes = new byte[length];
-        return Arrays.copyOf(bytes, (int) checked(LIBC.pread(fd, bytes, length, offset)));
+        try (NativeBuffer buffer = NativeBuffer.allocate(Math.max(1, length))) {
+            byte[] bytes = new byte[(int) checked(LIBC.pread(fd, buffer.address(), length, offset))];
+            NativeBuffer.get(buffer.address(), bytes, 0, bytes.length);
+            return bytes;
+        }
     }
 
     /** One pwrite(2); gives how many bytes it took. */
     int write(long offset, byte[] bytes) throws ErrnoException {
-        return (int) checked(LIBC.pwrite(fd, bytes, bytes.length, offset));
+        try (NativeBuffer buffer = NativeBuffer.allocate(Math.max(1, bytes.length))) {
+            NativeBuffer.put(buffer.address(), bytes, 0, bytes.length);
+            return (int) checked(LIBC.pwrite(fd, buffer.address(), bytes.length, offset));
+        }
     }
 
     /** fallocate(2). */
@@ -103,9 +109,9 @@ final class RawFile implements AutoCloseable {
 
         int fsync(int fd);
 
-        long pread(int fd, byte[] into, long length, long offset);
+        long pread(int fd, long address, long length, long offset);
 
-        long pwrite(int fd, byte[] from, long length, long offset);
+        long pwrite(int fd, long address, long length, long offset);
 
         String strerror(int errno);
     }
