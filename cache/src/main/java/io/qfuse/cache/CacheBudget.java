@@ -1,8 +1,8 @@
 package io.qfuse.cache;
 
-import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.RemovalCause;
+import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
@@ -18,7 +18,7 @@ public final class CacheBudget {
     private static final int KEY_BITS = 47;
     private static final int KEY_SHIFT = 9;
 
-    private final Cache<Long, Slice> slices;
+    private final ConcurrentMap<Long, Slice> slices;
     private final AtomicInteger caches = new AtomicInteger();
 
     /**
@@ -27,13 +27,27 @@ public final class CacheBudget {
      * @param bytes the most that cached slices take together; at least one slice is usable whatever it is
      */
     public CacheBudget(long bytes) {
+        this(caffeine(bytes));
+    }
+
+    /**
+     * A budget that is kept by somebody else.
+     *
+     * @param slices tells a slice that it is {@linkplain Slice#evicted evicted} within the atomic removal of its entry
+     */
+    CacheBudget(ConcurrentMap<Long, Slice> slices) {
+        this.slices = slices;
+    }
+
+    private static ConcurrentMap<Long, Slice> caffeine(long bytes) {
         // Maintenance in the calling thread: it is short, and no pool of threads decides when memory is given back.
-        this.slices = Caffeine.newBuilder()
+        return Caffeine.newBuilder()
                 .maximumWeight(bytes)
                 .weigher((Long key, Slice slice) -> slice.size() + OVERHEAD)
                 .evictionListener(CacheBudget::evicted)
                 .executor(Runnable::run)
-                .build();
+                .<Long, Slice>build()
+                .asMap();
     }
 
     /** Runs inside the atomic removal, as {@link SliceCache} needs it. */
@@ -43,7 +57,7 @@ public final class CacheBudget {
         }
     }
 
-    Cache<Long, Slice> slices() {
+    ConcurrentMap<Long, Slice> slices() {
         return slices;
     }
 

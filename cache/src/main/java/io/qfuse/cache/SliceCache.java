@@ -1,6 +1,5 @@
 package io.qfuse.cache;
 
-import com.github.benmanes.caffeine.cache.Cache;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -65,7 +64,7 @@ public final class SliceCache {
     /** One in so many hits of the front table is told to the shared cache, so that it knows what is popular. */
     private static final int TOLD_HITS = 64;
 
-    private final Cache<Long, Slice> shared;
+    private final ConcurrentMap<Long, Slice> shared;
     private final long keyBase;
     private final SliceStore store;
     private final int sliceSize;
@@ -120,14 +119,14 @@ public final class SliceCache {
         Slice slice = front.find(offset);
         if (slice != null) {
             if (ThreadLocalRandom.current().nextInt(TOLD_HITS) == 0) {
-                var unused = shared.getIfPresent(slice.key());
+                var unused = shared.get(slice.key());
             }
             return slice;
         }
         Long key = key(offset);
         slice = held.get(key);
         if (slice == null || slice.retired()) {
-            slice = shared.getIfPresent(key);
+            slice = shared.get(key);
         }
         if (slice == null) {
             slice = load(offset, key);
@@ -145,7 +144,7 @@ public final class SliceCache {
                 return live;
             }
             Slice slice = read(lock, offset, key);
-            shared.asMap().compute(key, (k, none) -> slice.enterCacheNew());
+            shared.compute(key, (k, none) -> slice.enterCacheNew());
             return slice;
         } finally {
             lock.unlock();
@@ -198,7 +197,7 @@ public final class SliceCache {
     public void discard(long offset, long length) {
         long first = offset & -sliceSize;
         long end = Math.addExact(offset, length);
-        if ((end - first) / sliceSize <= shared.estimatedSize() + held.size()) {
+        if ((end - first) / sliceSize <= shared.size() + held.size()) {
             for (long at = first; at < end; at += sliceSize) {
                 discard(at);
             }
@@ -206,7 +205,7 @@ public final class SliceCache {
         }
         // A wide range holds fewer slices than slots: go through the slices.
         List<Slice> found = new ArrayList<>(held.values());
-        found.addAll(shared.asMap().values());
+        found.addAll(shared.values());
         for (Slice slice : found) {
             if (slice.owner() == this && slice.offset() >= first && slice.offset() < end) {
                 discard(slice.offset());
@@ -224,7 +223,7 @@ public final class SliceCache {
                 return;
             }
             boolean[] dropped = new boolean[1];
-            shared.asMap().compute(key, (k, found) -> {
+            shared.compute(key, (k, found) -> {
                 dropped[0] = slice.drop();
                 return dropped[0] ? null : found;
             });
@@ -277,7 +276,7 @@ public final class SliceCache {
     /** Pins the live slice of a key. Under its load lock, a null tells that none is live, and stays true. */
     private @Nullable Slice pinAtomically(Long key, int rank) {
         Slice[] pinned = new Slice[1];
-        shared.asMap().compute(key, (k, found) -> {
+        shared.compute(key, (k, found) -> {
             Slice slice = held.get(k);
             if (found != null) {
                 found.hold(rank);
@@ -293,7 +292,7 @@ public final class SliceCache {
     /** The live slice of a key. Under its load lock, a null stays true until the caller publishes one. */
     private @Nullable Slice findLive(Long key) {
         Slice[] live = new Slice[1];
-        Slice cached = shared.asMap().compute(key, (k, found) -> {
+        Slice cached = shared.compute(key, (k, found) -> {
             // Neither evictions nor pins of this key happen now: what is not here and not held is nowhere.
             live[0] = held.get(k);
             return found;
@@ -312,7 +311,7 @@ public final class SliceCache {
 
     private void release(Slice slice) {
         if (!slice.cached()) {
-            shared.asMap().compute(slice.key(), (k, found) -> slice.enterCache() ? slice : found);
+            shared.compute(slice.key(), (k, found) -> slice.enterCache() ? slice : found);
         }
         slice.letGo(); // an eviction since then has cleared the mark, and the slice retires here
     }
