@@ -299,7 +299,8 @@ final class FlushFailureTest {
             this.data = start.data == null ? null : new PowerLossFile(start.data, image);
             faults.suspend(true);
             HostFile guest = data == null ? null : new FaultyFile(data, faults);
-            this.disk = TestDisk.open(new FaultyFile(image, faults), guest, start.base.copy(), TestDisk.SMALL_CACHE);
+            HostFile base = new FaultyFile(start.base.copy(), faults);
+            this.disk = TestDisk.open(new FaultyFile(image, faults), guest, base, TestDisk.SMALL_CACHE);
             this.sizes = new HashSet<>(Set.of(disk.size()));
             this.most = (int) (disk.size() / SECTOR * 3 / 2);
             disk.read(0, buffer.address(), (int) disk.size());
@@ -359,6 +360,18 @@ final class FlushFailureTest {
         private void read(int first, int count) throws IOException {
             if (attempt(() -> disk.read((long) first * SECTOR, buffer.address(), count * SECTOR))) {
                 requirePossible(first, count, now);
+            }
+            attempt(() -> requireHolesEmpty((long) first * SECTOR, (long) count * SECTOR));
+            attempt(disk::allocatedBytes);
+        }
+
+        private void requireHolesEmpty(long offset, long length) throws IOException {
+            for (long at = offset; at < offset + length; ) {
+                Extent extent = disk.nextExtent(at);
+                for (long i = at; extent.isHole() && i < Math.min(extent.end(), offset + length); i += SECTOR) {
+                    assertThat(now.get((int) (i / SECTOR))).as("a hole").contains(0L);
+                }
+                at = extent.end();
             }
         }
 

@@ -13,7 +13,9 @@ import io.qfuse.qcow2.format.HeaderField;
 import io.qfuse.qcow2.format.L2Entry;
 import io.qfuse.qcow2.io.HeaderReader;
 import io.qfuse.qcow2.io.HostFile;
-import io.qfuse.qcow2.testing.ForwardingFile;
+import io.qfuse.qcow2.io.HostIoException;
+import io.qfuse.qcow2.testing.Faults;
+import io.qfuse.qcow2.testing.FaultyFile;
 import io.qfuse.qcow2.testing.ImageKind;
 import io.qfuse.qcow2.testing.ImageTally;
 import io.qfuse.qcow2.testing.ImageTally.Use;
@@ -243,38 +245,37 @@ final class RepairTest {
     @Test
     void a_host_that_fails_leaves_the_image_dirty_and_the_next_opening_repairs_it() throws IOException {
         Used used = new Used(SMALL);
-        put(used.image, HeaderReader.read(used.image).refcountTableOffset(), 0);
-        for (int calls = 0; ; calls++) {
-            MemoryHostFile image = used.image.copy();
-            try {
-                HostFile failing = new FailingFile(image, calls);
-                ImageRepair.ifDirty(failing, HeaderReader.read(failing));
-                assertThat(calls).isGreaterThan(5);
-                return;
-            } catch (IOException e) {
-                assertThat(e).hasMessage("host failure");
+        Header header = HeaderReader.read(used.image);
+        byte[] count = used.image.bytes(header.refcountTableOffset(), 8);
+        for (long damage :
+                new long[] {header.refcountTableOffset(), ByteBuffer.wrap(count).getLong()}) {
+            MemoryHostFile dirty = used.image.copy();
+            put(dirty, damage, 0); // counts are written anew, or corrected in place
+            long entry = used.places.getOrDefault(Use.L1, List.of()).get(0);
+            put(dirty, entry, get(dirty, entry) ^ L2Entry.COPIED);
+            Faults none = new Faults(0, 0, Faults.EIO);
+            repair(dirty.copy(), none);
+            int calls = none.calls();
+            assertThat(calls).isGreaterThan(20);
+            for (int call = 0; call < calls; call++) {
+                for (int errno : new int[] {Faults.EIO, Faults.ENOSPC}) {
+                    MemoryHostFile image = dirty.copy();
+                    Faults faults = new Faults(call, 1, errno);
+                    assertThatThrownBy(() -> repair(image, faults))
+                            .as(faults.toString())
+                            .isInstanceOfSatisfying(
+                                    HostIoException.class,
+                                    e -> assertThat(e.errno()).isEqualTo(errno));
+                    repair(image, none);
+                    used.verify(image, faults.toString());
+                }
             }
-            ImageRepair.ifDirty(image, HeaderReader.read(image));
-            used.verify(image, "failed at call " + calls);
         }
     }
 
-    /** Fails the call of a number, and all behind it. */
-    private static final class FailingFile extends ForwardingFile {
-
-        private int left;
-
-        FailingFile(HostFile file, int left) {
-            super(file);
-            this.left = left;
-        }
-
-        @Override
-        protected void before(String call, long offset, long length) throws IOException {
-            if (left-- <= 0) {
-                throw new IOException("host failure");
-            }
-        }
+    private static void repair(MemoryHostFile image, Faults faults) throws IOException {
+        HostFile file = new FaultyFile(image, faults);
+        ImageRepair.ifDirty(file, HeaderReader.read(file));
     }
 
     @ParameterizedTest

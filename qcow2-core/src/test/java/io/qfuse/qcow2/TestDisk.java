@@ -78,11 +78,11 @@ final class TestDisk implements AutoCloseable {
         return open(file, null, base, cacheBytes);
     }
 
-    static Disk open(HostFile file, @Nullable HostFile data, MemoryHostFile base, long cacheBytes) throws IOException {
+    static Disk open(HostFile file, @Nullable HostFile data, HostFile base, long cacheBytes) throws IOException {
         return open(file, data, base, OpenOptions.readWrite().withCacheBytes(cacheBytes));
     }
 
-    static Disk open(HostFile file, @Nullable HostFile data, MemoryHostFile base, OpenOptions how) throws IOException {
+    static Disk open(HostFile file, @Nullable HostFile data, HostFile base, OpenOptions how) throws IOException {
         Passphrase secret = Passphrase.of(PASSPHRASE.getBytes(StandardCharsets.US_ASCII));
         OpenOptions options = how.withPassphrase(secret);
         byte[] start = new byte[(int) Math.min(file.size(), 2 << 20)];

@@ -32,6 +32,37 @@ public final class FaultyFile extends ForwardingFile {
         throw faults.failure(path(), name);
     }
 
+    private interface Answer {
+        long get() throws IOException;
+    }
+
+    private long ask(String name, Answer answer) throws IOException {
+        if (faults.hit()) {
+            throw faults.failure(path(), name);
+        }
+        return answer.get();
+    }
+
+    @Override
+    public long size() throws IOException {
+        return ask("size", to::size);
+    }
+
+    @Override
+    public long allocatedBytes() throws IOException {
+        return ask("statx", to::allocatedBytes);
+    }
+
+    @Override
+    public long seekData(long offset) throws IOException {
+        return ask("seekData", () -> to.seekData(offset));
+    }
+
+    @Override
+    public long seekHole(long offset) throws IOException {
+        return ask("seekHole", () -> to.seekHole(offset));
+    }
+
     @Override
     public void read(long offset, long address, int length) throws IOException {
         call("read", length, part -> to.read(offset, address, (int) part));
