@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.qfuse.qcow2.io.HostIoException;
 import io.qfuse.qcow2.io.NativeBuffer;
+import io.qfuse.qcow2.testing.Faults;
+import io.qfuse.qcow2.testing.FaultyFile;
 import io.qfuse.qcow2.testing.ForwardingFile;
 import io.qfuse.qcow2.testing.ImageBitmaps;
 import io.qfuse.qcow2.testing.ImageBitmaps.Bitmap;
@@ -27,7 +29,6 @@ final class BitmapPowerLossTest {
     private static final int OPERATIONS = 8;
     private static final int STATES = 60;
     private static final int SEEDS = Boolean.getBoolean("qfuse.long") ? 40 : 2;
-    private static final int ENOSPC = 28;
     private static final int SECTOR = 512;
     private static final int WRITTEN = 40 << 10;
 
@@ -202,70 +203,108 @@ final class BitmapPowerLossTest {
         public void close() {}
     }
 
-    /** A file of which one call fails: a write after half of it, everything else before it does anything. */
-    private static final class FailingFile extends ForwardingFile {
-
-        private final MemoryHostFile to;
-        private int left = Integer.MAX_VALUE;
-
-        FailingFile(MemoryHostFile to) {
-            super(to);
-            this.to = to;
-        }
-
-        @Override
-        protected void before(String call, long offset, long length) throws IOException {
-            if (left-- == 0) {
-                throw new HostIoException(path(), call, ENOSPC, "no space");
+    @ParameterizedTest
+    @MethodSource("kinds")
+    void any_call_that_fails_at_the_first_change_is_told_and_costs_no_bitmap(ImageKind kind) throws IOException {
+        MemoryHostFile fresh = image(kind, new Random(1));
+        State before = state(fresh);
+        Faults none = new Faults(0, 0, Faults.EIO);
+        writeAndClose(fresh.copy(), none);
+        assertThat(none.calls()).isGreaterThan(5);
+        for (int call = 0; call < none.calls(); call++) {
+            for (int errno : new int[] {Faults.EIO, Faults.ENOSPC}) {
+                Faults faults = new Faults(call, 1, errno);
+                MemoryHostFile image = fresh.copy();
+                boolean written = writeAndClose(image, faults);
+                CheckedImage.requireClean(image, faults.toString());
+                State left = state(image);
+                assertThat(written || faults.syncFailed()).as(faults.toString()).isTrue();
+                requireRight(left, before, faults.syncFailed(), kind + ", " + faults);
             }
         }
+    }
 
-        @Override
-        public void write(long offset, byte[] from, int start, int length) throws IOException {
-            if (left == 0) {
-                to.write(offset, from, start, length / 16 * 8);
+    /** The first change, once more where it fails, and a close without faults; whether it was made in the end. */
+    private boolean writeAndClose(MemoryHostFile image, Faults faults) throws IOException {
+        faults.suspend(true);
+        Disk disk = TestDisk.open(new FaultyFile(new Kept(image), faults), base());
+        faults.suspend(false);
+        int errno = faults.errno();
+        boolean written = false;
+        for (int i = 0; i < 2 && !written; i++) {
+            try {
+                disk.write(WRITTEN / 2, buffer.address(), SECTOR);
+                written = true;
+                assertThat(i).isEqualTo(faults.failures());
+            } catch (HostIoException e) {
+                assertThat(e.errno()).isEqualTo(errno);
+            } catch (Qcow2Exception e) {
+                assertThat(e.kind()).isEqualTo(Qcow2Exception.Kind.FLUSH_FAILED);
             }
-            super.write(offset, from, start, length);
         }
+        faults.suspend(true);
+        try {
+            disk.close();
+        } catch (Qcow2Exception e) {
+            assertThat(faults.syncFailed()).isTrue();
+        }
+        return written;
+    }
 
-        @Override
-        public void close() {}
+    /** Each bitmap records what has changed; none is marked but one that was, and those that record where a sync has failed. */
+    private static void requireRight(State left, State before, boolean syncFailed, String what) {
+        for (int i = 0; i < left.bitmaps.size(); i++) {
+            Bitmap bitmap = left.bitmaps.get(i);
+            Bitmap old = before.bitmaps.get(i);
+            boolean records = (old.flags() & ImageBitmaps.AUTO) != 0;
+            assertThat(isMarked(bitmap)).as(what).isEqualTo(isMarked(old) || (records && syncFailed));
+            assertThat(isMarked(bitmap) || covers(bitmap, old, before.content, left.content))
+                    .as(what)
+                    .isTrue();
+        }
     }
 
     @ParameterizedTest
     @MethodSource("kinds")
     void any_call_that_fails_at_the_close_leaves_each_bitmap_right_or_marked_in_use(ImageKind kind) throws IOException {
-        boolean failed = true;
-        for (int call = 0; failed; call++) {
-            MemoryHostFile image = image(kind, new Random(1));
-            State before = state(image);
-            FailingFile file = new FailingFile(image);
-            Disk disk = TestDisk.open(file, base());
-            use(disk, new Random(2), false);
-            byte[] content = TestDisk.read(disk, 0, SIZE, buffer);
-            file.left = call;
-            boolean told = false;
-            try {
-                disk.close();
-            } catch (IOException e) {
-                told = true;
+        for (int errno : new int[] {Faults.EIO, Faults.ENOSPC}) {
+            boolean failed = true;
+            for (int call = 0; failed; call++) {
+                Faults faults = new Faults(call, 1, errno);
+                failAtTheClose(kind, faults);
+                failed = faults.failures() > 0;
             }
-            failed = file.left < 0;
-            String what = kind + ", call " + call + " of the close fails";
-            CheckedImage.requireLeaksAtWorst(image, what);
-            State left = state(image);
-            if (!told) {
-                assertThat(left.content).as(what).isEqualTo(content);
-            }
-            for (int i = 0; i < 2; i++) {
-                Bitmap bitmap = left.bitmaps.get(i);
-                Bitmap old = before.bitmaps.get(i);
-                assertThat(isMarked(bitmap) || covers(bitmap, old, before.content, left.content))
-                        .as(what)
-                        .isTrue();
-            }
-            assertThat(left.bitmaps.subList(2, 4)).isEqualTo(before.bitmaps.subList(2, 4));
         }
+    }
+
+    private void failAtTheClose(ImageKind kind, Faults faults) throws IOException {
+        MemoryHostFile image = image(kind, new Random(1));
+        State before = state(image);
+        faults.suspend(true);
+        Disk disk = TestDisk.open(new FaultyFile(new Kept(image), faults), base());
+        use(disk, new Random(2), false);
+        byte[] content = TestDisk.read(disk, 0, SIZE, buffer);
+        faults.suspend(false);
+        boolean told = false;
+        try {
+            disk.close();
+        } catch (IOException e) {
+            told = true;
+        }
+        String what = kind + ", at the close " + faults;
+        CheckedImage.requireLeaksAtWorst(image, what);
+        State left = state(image);
+        if (!told) {
+            assertThat(left.content).as(what).isEqualTo(content);
+        }
+        for (int i = 0; i < 2; i++) {
+            Bitmap bitmap = left.bitmaps.get(i);
+            Bitmap old = before.bitmaps.get(i);
+            assertThat(isMarked(bitmap) || covers(bitmap, old, before.content, left.content))
+                    .as(what)
+                    .isTrue();
+        }
+        assertThat(left.bitmaps.subList(2, 4)).isEqualTo(before.bitmaps.subList(2, 4));
     }
 
     /** Whether a bitmap has what it had, and each granule whose bytes have changed. */
@@ -316,7 +355,7 @@ final class BitmapPowerLossTest {
         @Override
         protected void before(String call, long offset, long length) throws IOException {
             if (offset + length > room) {
-                throw new HostIoException(path(), call, ENOSPC, "no space");
+                throw new HostIoException(path(), call, Faults.ENOSPC, "no space");
             }
         }
 

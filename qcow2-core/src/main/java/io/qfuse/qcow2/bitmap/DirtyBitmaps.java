@@ -29,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  *   <li>When the image is closed, and all else is durable, the bitmaps are written back and the marks taken away. A crash
  *       before leaves the marks: nobody trusts such a bitmap.
  *   <li>A bitmap that cannot be kept up to date is marked in use, too, and stays so; its bytes are left alone.
+ *   <li>A host that fails is no reason to give up a bitmap: the change that would be the first is refused, and may come again.
  *   <li>A bitmap that is found in use is left as it is. So is one that does not record changes, unless the disk changes its
  *       size.
  * </ol>
@@ -93,21 +94,37 @@ public final class DirtyBitmaps implements FirstChange {
         recording = loaded.toArray(TrackedBitmap[]::new);
     }
 
-    private void readDirectory() {
+    private void readDirectory() throws IOException {
         Optional<BitmapDirectory> directory;
         try {
             directory = BitmapDirectory.read(file, header);
-        } catch (IOException e) {
+        } catch (Qcow2Exception e) {
             LOG.log(Level.WARNING, "{0}; none of the bitmaps is valid any more", e.getMessage());
             return;
         }
         if (directory.isPresent()) {
-            directory.get().placed().forEach(this::sort);
+            try {
+                for (Placed entry : directory.get().placed()) {
+                    sort(entry);
+                }
+            } catch (IOException e) {
+                forget();
+                throw e;
+            }
             health.keep(Features.BITMAPS);
         }
     }
 
-    private void sort(Placed entry) {
+    /** As if nothing had been read: the next change begins anew. */
+    private void forget() {
+        loaded.forEach(bitmap -> bitmap.bits().lose());
+        loaded.clear();
+        outdated.clear();
+        disabled.clear();
+        inconsistent = null;
+    }
+
+    private void sort(Placed entry) throws IOException {
         BitmapRecord bitmap = entry.bitmap();
         if (bitmap.has(BitmapRecord.IN_USE)) {
             inconsistent = bitmap.name();
@@ -116,7 +133,7 @@ public final class DirtyBitmaps implements FirstChange {
         } else {
             try {
                 loaded.add(loader.load(entry, diskSize()));
-            } catch (IOException e) {
+            } catch (Qcow2Exception e) {
                 inconsistent = bitmap.name();
                 outdated.add(entry);
                 complain(bitmap, String.valueOf(e.getMessage()));
@@ -164,15 +181,17 @@ public final class DirtyBitmaps implements FirstChange {
      * Gets ready for another size of the disk, behind the first change: all bitmaps are loaded and marked in use.
      *
      * @throws Qcow2Exception where one is inconsistent, or cannot be loaded
+     * @throws IOException where the host fails; it may be asked again
      */
     public synchronized void prepareResize() throws IOException {
         while (inconsistent == null && !disabled.isEmpty()) {
-            Placed entry = disabled.remove(disabled.size() - 1);
+            Placed entry = disabled.get(disabled.size() - 1);
             try {
                 loaded.add(loader.load(entry, diskSize()));
-            } catch (IOException e) {
+            } catch (Qcow2Exception e) {
                 inconsistent = entry.bitmap().name(); // it stays valid on disk, since the size stays
             }
+            disabled.remove(disabled.size() - 1);
         }
         if (inconsistent != null) {
             throw new Qcow2Exception(
