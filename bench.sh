@@ -30,7 +30,13 @@ usage: ./bench.sh [options]                 compare the servers on plain images 
   --encrypted       a LUKS image (AES-256-XTS) instead, beside the same one unencrypted, both served by qfuse, and QEMU
   --transport NAME  that qfuse uses (default kernel)
   --json FILE       write every round, the machine and the versions to this file, too
+  --plots DIR       measure also how a read's cost grows with the image, the chain and the queue, and draw it as SVG
 END
+}
+
+# Prints a number of bytes for people.
+iec() {
+    numfmt --to=iec "$1"
 }
 
 fail() {
@@ -60,6 +66,7 @@ dir=/dev/shm
 transport=kernel
 only=
 json=
+plots=
 while (($#)); do
     case $1 in
         --endurance) endurance=true ;;
@@ -67,7 +74,7 @@ while (($#)); do
         --quick) quick=true ;;
         --full) quick=false ;;
         --help | -h) usage && exit ;;
-        --time | --rounds | --size | --requests | --dir | --only | --transport | --against | --qsd | --json)
+        --time | --rounds | --size | --requests | --dir | --only | --transport | --against | --qsd | --json | --plots)
             (($# > 1)) || fail "$1 needs a value"
             case $1 in
                 --time) seconds=$2 ;;
@@ -80,6 +87,7 @@ while (($#)); do
                 --against) against=$2 ;;
                 --qsd) programs+=("$2") ;;
                 --json) json=$(cd "$OLDPWD" && realpath -m "$2") ;;
+                --plots) plots=$(cd "$OLDPWD" && realpath -m "$2") ;;
             esac
             shift
             ;;
@@ -94,6 +102,7 @@ size=$(numfmt --from=iec "$size") || fail "--size is a number of bytes, or one w
 [[ $rounds$requests =~ ^[0-9]+$ ]] || fail "--rounds and --requests are whole numbers"
 [[ $seconds =~ ^[0-9]+(\.[0-9]+)?$ ]] || fail "--time is a number of seconds"
 if [[ -n $json ]]; then : > "$json" || fail "--json $json cannot be written"; fi
+if [[ -n $plots ]]; then mkdir -p "$plots"; fi
 runtime=$(awk -v s="$seconds" 'BEGIN { printf "%d", s * 1000 }')ms
 [[ ,$against =~ ^(,limit|,qsd)+$ ]] || fail "--against takes limit, qsd or limit,qsd"
 chosen > /dev/null || fail "--only $only: no workload has that in its name"
@@ -191,14 +200,14 @@ measure_heap() {
 }
 
 compare() {
-    local scene reason
+    local scene reason file name
     watch_machine
     find_peers
     touch "$work/notes"
     for scene in $(scenes); do measure_scene "$scene"; done
 
     warnings > "$work/warnings"
-    describe "$rounds rounds of $seconds s, $(numfmt --to=iec "$size") disk, clusters 64k$($encrypted && echo ", LUKS with AES-256-XTS")"
+    describe "$rounds rounds of $seconds s, $(iec "$size") disk, clusters 64k$($encrypted && echo ", LUKS with AES-256-XTS")"
     echo
     if [[ -s $work/warnings ]]; then
         echo "**The machine was too busy to trust this:**"
@@ -214,6 +223,11 @@ compare() {
         echo "rounds|$rounds of $seconds s, disk of $size bytes" >> "$work/facts"
         awk -F'|' -f "$parts/awk/json.awk" "$work/facts" "$work/warnings" "$work/results" > "$json"
     fi
+    if [[ -n $plots ]]; then
+        plots | while IFS='|' read -r file name; do
+            awk -F'|' -v name="$name" -v file="$plots/$file.svg" -f "$parts/awk/plot.awk" "$work/results"
+        done
+    fi
 }
 
 endure() {
@@ -222,7 +236,7 @@ endure() {
     backing=()
     qemu-img create -q -f qcow2 "$work/qfuse.qcow2" "$size"
     start qfuse plain
-    describe "$(numfmt --to=iec "$size") disk, clusters 64k, nothing allocated at first; 4 KiB requests at random, 70 % reads, depth 32"
+    describe "$(iec "$size") disk, clusters 64k, nothing allocated at first; 4 KiB requests at random, 70 % reads, depth 32"
     echo
     echo "| requests so far | requests/s | resident MiB | highest MiB |"
     echo "|---|---|---|---|"

@@ -17,7 +17,7 @@ run_fio() {
     fio --name=bench --filename="$file" --ioengine=$engine --direct=1 --norandommap --randrepeat=0 --group_reporting \
         --output-format=terse --terse-version=3 "$@" | awk -F';' '
         /^3;/ { kib += $6 + $47; iops += $8 + $49; mb += ($7 + $48) * 1024 / 1e6 }
-        END { if (!iops) exit 1; printf "%d %.0f %.0f\n", kib, iops, mb }' \
+        END { if (!kib) exit 1; printf "%d %.0f %.0f\n", kib, iops, mb }' \
         || fail "fio failed on $file"
 }
 

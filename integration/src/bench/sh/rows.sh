@@ -58,15 +58,38 @@ tree:xfs|XFS on a loop device, untar and rm -r|s|tree|
 END
 }
 
+# What is drawn: rows named "PLOT: PLACE ON THE X AXIS".
+plots() {
+    cat << 'END'
+image-size|4 KiB random read, depth 1, by image size
+chain-length|4 KiB random read, depth 1, by layers of the chain
+queue-depth|4 KiB random read by queue depth
+END
+}
+
+growth_rows() {
+    local times layers depth
+    for times in 1 4 16 64 256 1024 4096; do
+        echo "large:$times|4 KiB random read, depth 1, by image size: $(iec $((times * size)))|IOPS|steady|--rw=randread --bs=4k --iodepth=1"
+    done
+    for layers in 1 2 4 8 16; do
+        echo "chain:$layers|4 KiB random read, depth 1, by layers of the chain: $layers|IOPS|steady|--rw=randread --bs=4k --iodepth=1"
+    done
+    for depth in 1 2 4 8 16 32 64; do
+        echo "plain|4 KiB random read by queue depth: $depth|IOPS|steady|--rw=randread --bs=4k --iodepth=$depth"
+    done
+}
+
 # The rows that are asked for; an encrypted image takes the place of the plain one.
 chosen() {
     {
         plain_rows
         if ! $quick && ! $encrypted; then other_rows; fi
+        if [[ -n $plots ]] && ! $encrypted; then growth_rows; fi
     } | grep -F -- "$only"
 }
 
-# The scenes of the rows that are asked for, in their order.
+# The scenes of the rows that are asked for, in the order of their first rows.
 scenes() {
-    chosen | cut -d'|' -f1 | uniq
+    chosen | awk -F'|' '!seen[$1]++ { print $1 }'
 }

@@ -132,28 +132,30 @@ stop() {
     local name=$1
     if [[ $name == QEMU* ]]; then
         kill "${server[$name]}" 2> /dev/null || true
-    else
-        unmount "$work/$name"
+    elif ! unmount "$work/$name"; then
+        kill "${server[$name]}" 2> /dev/null || true # it would serve until its last user ends
     fi
     wait "${server[$name]}" 2> /dev/null || true
     unset "server[$name]" "target[$name]" "warm_up[$name]"
     rm -f "$work/$name.raw" "$work/$name.qcow2" "$work/$name-warm.qcow2"
 }
 
-# Busy for a moment after its reader was killed; at last it is only taken out of the tree.
+# Busy for a moment after its reader was killed; at last it is only taken out of the tree, which is told by a failure.
 unmount() {
     for _ in {1..10}; do
         mounted "$1" || return 0
         umount "$1" 2> /dev/null || sleep 0.2
     done
-    if mounted "$1"; then umount -l "$1" || true; fi
+    mounted "$1" || return 0
+    umount -l "$1" || true
+    return 1
 }
 
 # Whatever has happened: nothing stays mounted, running or on disk.
 clean_up() {
     local name device
     trap '' INT TERM HUP
-    unmount "$work/files"
+    unmount "$work/files" || true
     for device in $(losetup -n -O NAME,BACK-FILE 2> /dev/null | awk -v below="$work/" 'index($2, below) == 1 { print $1 }'); do
         losetup -d "$device" || true
     done

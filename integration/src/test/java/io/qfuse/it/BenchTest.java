@@ -9,10 +9,13 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.w3c.dom.Document;
+import org.w3c.dom.NodeList;
 import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
 import tools.jackson.core.ObjectReadContext;
@@ -30,10 +33,18 @@ class BenchTest {
 
     @Test
     void servers_are_compared_in_a_table_and_in_json() throws Exception {
-        String out = bench("--quick", "--json", scratch.path("figures.json"), "--only", "4 KiB random read, 4 jobs");
+        String out = bench(
+                "--quick",
+                "--json",
+                scratch.path("figures.json"),
+                "--only",
+                "4 KiB random read, 4 jobs",
+                "--only",
+                "cold");
         assertThat(out)
                 .contains("| workload | unit | limit | qfuse | QEMU | qfuse / limit | qfuse / QEMU |")
                 .containsPattern(row("4 KiB random read, 4 jobs", "IOPS", 3))
+                .containsPattern(row("buffered 1 MiB sequential read, cold", "MB/s", 3))
                 .containsPattern("heap allocated for each 4 KiB randread: \\d+\\.\\d bytes")
                 .containsPattern("memory of the qfuse server: \\d+ MiB resident");
         assertThat(texts(scratch.path("figures.json")))
@@ -49,21 +60,33 @@ class BenchTest {
                 "--only",
                 "copy-on-write",
                 "--only",
-                "sequential read, cold",
-                "--only",
-                "large image",
+                "large image, memory",
                 "--only",
                 "zstd, 1 MiB sequential read, depth 4",
                 "--only",
                 "ext4");
         assertThat(out)
                 .contains("| workload | unit | qfuse | QEMU | qfuse / QEMU |")
-                .containsPattern(row("buffered 1 MiB sequential read, cold", "MB/s", 2))
                 .containsPattern(row("three-layer chain, 4 KiB copy-on-write, depth 32", "IOPS", 2))
                 .containsPattern(row("compressed by zstd, 1 MiB sequential read, depth 4", "MB/s", 2))
-                .containsPattern(row("large image, 4 KiB random read, depth 1", "IOPS", 2))
                 .containsPattern(row("large image, memory", "MiB, less is better", 2))
                 .containsPattern(row("ext4 on a loop device, untar and rm -r", "s, less is better", 2));
+    }
+
+    @Test
+    void what_grows_is_drawn() throws Exception {
+        bench("--plots", scratch.path("plots"), "--against", "limit", "--only", "by queue depth: 1");
+        Document plot = DocumentBuilderFactory.newInstance()
+                .newDocumentBuilder()
+                .parse(scratch.path("plots").resolve("queue-depth.svg").toFile());
+        NodeList lines = plot.getElementsByTagName("polyline");
+        assertThat(lines.getLength()).as("one for each server").isEqualTo(2);
+        assertThat(lines.item(0).getAttributes().getNamedItem("points").getNodeValue())
+                .as("a place for depth 1 and for depth 16")
+                .matches("(\\d+\\.\\d,\\d+\\.\\d ){2}");
+        assertThat(scratch.path("plots").resolve("chain-length.svg"))
+                .as("not measured")
+                .doesNotExist();
     }
 
     @Test
@@ -113,7 +136,7 @@ class BenchTest {
     /** Runs one short round on small images, and returns what it prints. */
     private String bench(Object... words) throws IOException {
         Path images = scratch.directory("images");
-        Object[] shortly = {BENCH, "--dir", images, "--size", "16M", "--time", "0.1", "--rounds", 1};
+        Object[] shortly = {BENCH, "--dir", images, "--size", "16M", "--time", "0.2", "--rounds", 1};
         String out = scratch.shell()
                 .run(Stream.concat(Stream.of(shortly), Stream.of(words)).toArray())
                 .ok()
