@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.jetbrains.lincheck.datastructures.ManagedStrategyGuaranteeKt.forClasses;
 
 import java.lang.reflect.Method;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -22,6 +23,9 @@ import org.jetbrains.lincheck.datastructures.ModelCheckingOptions;
 public final class Interleavings {
 
     private static final int SCHEDULES = Boolean.getBoolean("qfuse.long") ? 5_000 : 500;
+
+    /** Threads that wait for each other are found at once; the clock is for a machine that is too busy to load classes. */
+    private static final Duration HANGS = Duration.ofMinutes(10);
 
     private final Class<?> operations;
     private final Class<?> specification;
@@ -106,6 +110,7 @@ public final class Interleavings {
         options.invocationsPerIteration(SCHEDULES);
         options.minimizeFailedScenario(false);
         options.loopBound(1000); // more is taken for waiting
+        options.invocationTimeout$lincheck(HANGS.toMillis());
         // What waits for nothing and calls nobody back, so that its steps matter to nobody.
         options.addGuarantee(forClasses(Interleavings::isOneStep).allMethods().treatAsAtomic());
         options.check(operations);
