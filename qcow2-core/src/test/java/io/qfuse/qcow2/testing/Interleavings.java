@@ -32,6 +32,7 @@ public final class Interleavings {
     private List<Actor> first = List.of();
     private final List<List<Actor>> threads = new ArrayList<>();
     private List<Actor> last = List.of();
+    private int schedules = SCHEDULES;
 
     /**
      * A program without threads so far.
@@ -79,6 +80,12 @@ public final class Interleavings {
         return this;
     }
 
+    /** Looks at an eighth of the schedules: for operations of so many steps that each schedule takes milliseconds. */
+    public Interleavings costly() {
+        schedules = SCHEDULES / 8;
+        return this;
+    }
+
     private List<Actor> actors(Call... calls) {
         return Arrays.stream(calls)
                 .map(call -> new Actor(method(call.operation()), call.arguments()))
@@ -107,7 +114,7 @@ public final class Interleavings {
         options.iterations(0); // none but this program
         options.addCustomScenario(new ExecutionScenario(first, threads, last, null));
         options.sequentialSpecification(specification);
-        options.invocationsPerIteration(SCHEDULES);
+        options.invocationsPerIteration(schedules);
         options.minimizeFailedScenario(false);
         options.loopBound(1000); // more is taken for waiting
         options.invocationTimeout$lincheck(HANGS.toMillis());
@@ -119,6 +126,7 @@ public final class Interleavings {
     private static boolean isOneStep(String name) {
         return name.startsWith("java.util.HashMap")
                 || name.startsWith("java.util.concurrent.ConcurrentHashMap")
+                || name.startsWith("io.qfuse.qcow2.guard.")
                 || name.startsWith("io.qfuse.qcow2.testing.");
     }
 }
