@@ -4,6 +4,7 @@ import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.RemovalCause;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,6 +21,8 @@ public final class CacheBudget {
 
     private final ConcurrentMap<Long, Slice> slices;
     private final AtomicInteger caches = new AtomicInteger();
+    private final LookupCounts[] lookups =
+            Stream.generate(LookupCounts::new).limit(SliceCache.RANKS).toArray(LookupCounts[]::new);
 
     /**
      * A budget of its own.
@@ -55,6 +58,16 @@ public final class CacheBudget {
         if (slice != null) {
             slice.evicted();
         }
+    }
+
+    /** About the room that slices of so many bytes in all take, of 4 KiB each. */
+    public static long room(long bytes) {
+        return bytes + bytes / 4096 * OVERHEAD;
+    }
+
+    /** How the lookups of slices of a rank have gone, in all caches together. */
+    public LookupCounts lookups(int rank) {
+        return lookups[rank];
     }
 
     ConcurrentMap<Long, Slice> slices() {

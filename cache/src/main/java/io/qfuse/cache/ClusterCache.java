@@ -26,6 +26,7 @@ public final class ClusterCache {
     private record Key(Object owner, long cluster) {}
 
     private final Cache<Key, byte[]> clusters;
+    private final LookupCounts lookups = new LookupCounts();
 
     /** Held while a cluster is made, so that two readers who miss it make it once; innermost, whatever a loader does. */
     private final Object[] loading = Stream.generate(Object::new).limit(STRIPES).toArray();
@@ -49,11 +50,15 @@ public final class ClusterCache {
         Key key = new Key(owner, cluster);
         byte[] bytes = clusters.getIfPresent(key);
         if (bytes != null) {
+            lookups.hit();
             return bytes;
         }
         synchronized (loading[Math.floorMod(key.hashCode(), STRIPES)]) {
             bytes = clusters.getIfPresent(key);
-            if (bytes == null) {
+            if (bytes != null) {
+                lookups.hit();
+            } else {
+                lookups.miss();
                 bytes = loader.load(cluster);
                 clusters.put(key, bytes);
             }
@@ -63,7 +68,18 @@ public final class ClusterCache {
 
     /** A cluster that is there already, or null. */
     public byte @Nullable [] peek(Object owner, long cluster) {
-        return clusters.getIfPresent(new Key(owner, cluster));
+        byte[] bytes = clusters.getIfPresent(new Key(owner, cluster));
+        if (bytes != null) {
+            lookups.hit();
+        } else {
+            lookups.miss();
+        }
+        return bytes;
+    }
+
+    /** How the lookups have gone, of all owners together. */
+    public LookupCounts lookups() {
+        return lookups;
     }
 
     /** Forgets a cluster: its key may mean other bytes from now on. Nobody may be loading it. */

@@ -64,6 +64,7 @@ public final class SliceCache {
     /** One in so many hits of the front table is told to the shared cache, so that it knows what is popular. */
     private static final int TOLD_HITS = 64;
 
+    private final CacheBudget budget;
     private final ConcurrentMap<Long, Slice> shared;
     private final long keyBase;
     private final SliceStore store;
@@ -101,6 +102,7 @@ public final class SliceCache {
         if (sliceSize < 512 || Integer.bitCount(sliceSize) != 1) {
             throw new IllegalArgumentException("slice size " + sliceSize);
         }
+        this.budget = budget;
         this.shared = budget.slices();
         this.keyBase = budget.nextCache();
         this.store = store;
@@ -114,10 +116,16 @@ public final class SliceCache {
         }
     }
 
-    /** The slice at an offset, a multiple of the slice size, for reading; loaded where it is not there. */
-    public Slice get(long offset) throws IOException {
+    /**
+     * The slice at an offset, a multiple of the slice size, for reading; loaded where it is not there.
+     *
+     * @param rank what the lookup counts as, 0 to below {@link #RANKS}
+     */
+    public Slice get(long offset, int rank) throws IOException {
+        LookupCounts lookups = budget.lookups(rank);
         Slice slice = front.find(offset);
         if (slice != null) {
+            lookups.hit();
             if (ThreadLocalRandom.current().nextInt(TOLD_HITS) == 0) {
                 var unused = shared.get(slice.key());
             }
@@ -129,20 +137,24 @@ public final class SliceCache {
             slice = shared.get(key);
         }
         if (slice == null) {
-            slice = load(offset, key);
+            slice = load(offset, key, lookups);
+        } else {
+            lookups.hit();
         }
         front.put(slice);
         return slice;
     }
 
-    private Slice load(long offset, Long key) throws IOException {
+    private Slice load(long offset, Long key, LookupCounts lookups) throws IOException {
         LoadLock lock = loadLock(offset);
         lock.lock();
         try {
             Slice live = findLive(key);
             if (live != null) {
+                lookups.hit();
                 return live;
             }
+            lookups.miss();
             Slice slice = read(lock, offset, key);
             shared.compute(key, (k, none) -> slice.enterCacheNew());
             return slice;
@@ -162,6 +174,7 @@ public final class SliceCache {
         if (slice == null || !slice.pinHeld(checkedRank(rank))) {
             return findAndPin(offset, checkedRank(rank));
         }
+        budget.lookups(rank).hit();
         return slice;
     }
 
@@ -172,8 +185,11 @@ public final class SliceCache {
         try {
             Slice slice = pinAtomically(key, rank);
             if (slice == null) {
+                budget.lookups(rank).miss();
                 slice = read(lock, offset, key);
                 slice.hold(rank);
+            } else {
+                budget.lookups(rank).hit();
             }
             front.put(slice);
             return slice;

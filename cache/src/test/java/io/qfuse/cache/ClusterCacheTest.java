@@ -52,6 +52,16 @@ final class ClusterCacheTest {
     }
 
     @Test
+    void lookups_are_counted() throws IOException {
+        cache.get(owner, 1, key -> new byte[] {1});
+        cache.get(owner, 1, key -> new byte[] {1});
+        cache.peek(owner, 1);
+        cache.peek(owner, 2);
+        assertThat(cache.lookups().hits()).isEqualTo(2);
+        assertThat(cache.lookups().misses()).isEqualTo(2);
+    }
+
+    @Test
     void a_dropped_cluster_is_made_anew() throws IOException {
         cache.get(owner, 1, key -> new byte[] {1});
         cache.drop(owner, 1);

@@ -63,7 +63,9 @@ final class SliceCacheStressTest {
                 assertThat(ByteBuffer.wrap(store.slice(i)).getLong(8 * t))
                         .as(where)
                         .isEqualTo(model[t][i]);
-                assertThat(cache.get((long) i * SIZE).getLong(8 * t)).as(where).isEqualTo(model[t][i]);
+                assertThat(cache.get((long) i * SIZE, 0).getLong(8 * t))
+                        .as(where)
+                        .isEqualTo(model[t][i]);
             }
         }
         cache.discard(0, (long) SLICES * SIZE); // refuses what is still pinned
@@ -75,7 +77,7 @@ final class SliceCacheStressTest {
             long offset = (long) index * SIZE;
             Slice slice;
             if (random.nextInt(3) > 0) {
-                slice = cache.get(offset);
+                slice = cache.get(offset, 0);
             } else {
                 slice = cache.pin(offset, index % 2);
                 if (random.nextBoolean()) {

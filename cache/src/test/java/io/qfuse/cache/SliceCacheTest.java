@@ -19,7 +19,7 @@ final class SliceCacheTest {
 
     private void touchAll() throws IOException {
         for (int i = 0; i < 2 * SLICES; i++) {
-            if (cache.get((long) i % SLICES * SIZE).offset() != (long) i % SLICES * SIZE) {
+            if (cache.get((long) i % SLICES * SIZE, 0).offset() != (long) i % SLICES * SIZE) {
                 throw new AssertionError("another slice than " + i);
             }
         }
@@ -35,10 +35,27 @@ final class SliceCacheTest {
     @Test
     void slice_is_loaded_once_and_then_hit() throws IOException {
         store.fill(3, 7);
-        Slice slice = cache.get(3 * SIZE);
+        Slice slice = cache.get(3 * SIZE, 0);
         assertThat(slice.getLong(8)).isEqualTo(0x0707070707070707L);
-        assertThat(cache.get(3 * SIZE)).isSameAs(slice);
+        assertThat(cache.get(3 * SIZE, 0)).isSameAs(slice);
         assertThat(store.loads()).isEqualTo(1);
+    }
+
+    @Test
+    void lookups_are_counted_by_rank_in_all_caches_of_a_budget() throws IOException {
+        SliceCache other = new SliceCache(budget, store, SIZE);
+        for (int i = 0; i < 3; i++) {
+            cache.get(0, 2);
+            other.get(0, 2);
+        }
+        cache.unpin(cache.pin(0, 1));
+        cache.unpin(cache.pin(SIZE, 1));
+        cache.unpin(cache.pin(SIZE, 1));
+        assertThat(budget.lookups(2).hits()).isEqualTo(4);
+        assertThat(budget.lookups(2).misses()).isEqualTo(2);
+        assertThat(budget.lookups(1).hits()).isEqualTo(2);
+        assertThat(budget.lookups(1).misses()).isEqualTo(1);
+        assertThat(budget.lookups(0).hits()).isZero();
     }
 
     @Test
@@ -54,7 +71,7 @@ final class SliceCacheTest {
 
     @Test
     void change_without_a_pin_is_refused() throws IOException {
-        Slice slice = cache.get(0);
+        Slice slice = cache.get(0, 0);
         assertThatThrownBy(() -> slice.setLong(0, 1)).isInstanceOf(IllegalStateException.class);
         Slice pinned = cache.pin(0, 1);
         cache.unpin(pinned);
@@ -68,7 +85,7 @@ final class SliceCacheTest {
         slice.setLong(0, 42);
         cache.unpin(slice);
         touchAll();
-        assertThat(cache.get(0)).isSameAs(slice);
+        assertThat(cache.get(0, 0)).isSameAs(slice);
         assertThat(cache.dirtyBytes()).isEqualTo(SIZE);
         assertThat(cache.dirtyBytes(2)).isEqualTo(SIZE);
         assertThat(store.loads()).as("others were evicted").isGreaterThan(SLICES);
@@ -78,7 +95,7 @@ final class SliceCacheTest {
     void pinned_clean_slice_survives_any_eviction_pressure() throws IOException {
         Slice slice = cache.pin(0, 2);
         touchAll();
-        assertThat(cache.get(0)).isSameAs(slice);
+        assertThat(cache.get(0, 0)).isSameAs(slice);
         slice.setLong(0, 1);
         cache.unpin(slice);
         assertThat(cache.capture(2)).hasSize(1);
@@ -97,12 +114,12 @@ final class SliceCacheTest {
         cache.unpin(slice);
         storeAll(0);
         assertThat(cache.dirtyBytes()).isZero();
-        assertThat(cache.get(0)).isSameAs(slice);
-        for (int i = 0; i < 20 && cache.get(0) == slice; i++) {
+        assertThat(cache.get(0, 0)).isSameAs(slice);
+        for (int i = 0; i < 20 && cache.get(0, 0) == slice; i++) {
             touchAll();
         }
-        assertThat(cache.get(0)).isNotSameAs(slice);
-        assertThat(cache.get(0).getLong(16)).isEqualTo(99);
+        assertThat(cache.get(0, 0)).isNotSameAs(slice);
+        assertThat(cache.get(0, 0).getLong(16)).isEqualTo(99);
     }
 
     @Test
@@ -116,13 +133,13 @@ final class SliceCacheTest {
         store.store(captured);
         tiny.written(captured);
         assertThat(slice.retired()).isTrue();
-        assertThat(tiny.get(0)).isNotSameAs(slice);
+        assertThat(tiny.get(0, 0)).isNotSameAs(slice);
     }
 
     @Test
     void front_table_finds_no_retired_slice() throws IOException {
         FrontTable front = new FrontTable(SIZE);
-        Slice slice = cache.get(SIZE);
+        Slice slice = cache.get(SIZE, 0);
         front.put(slice);
         assertThat(front.find(SIZE)).isSameAs(slice);
         assertThat(front.find(0)).isNull();
@@ -160,14 +177,14 @@ final class SliceCacheTest {
     @Test
     void discard_drops_the_slices_of_its_range_and_no_others() throws IOException {
         store.fill(1, 1);
-        Slice slice = cache.get(SIZE);
-        Slice other = cache.get(4 * SIZE);
+        Slice slice = cache.get(SIZE, 0);
+        Slice other = cache.get(4 * SIZE, 0);
         store.fill(1, 2);
         cache.discard(0, 4 * SIZE);
-        assertThat(cache.get(SIZE)).isNotSameAs(slice);
-        assertThat(cache.get(SIZE).getLong(0)).isEqualTo(0x0202020202020202L);
+        assertThat(cache.get(SIZE, 0)).isNotSameAs(slice);
+        assertThat(cache.get(SIZE, 0).getLong(0)).isEqualTo(0x0202020202020202L);
         cache.discard(5 * SIZE, 1L << 50);
-        assertThat(cache.get(4 * SIZE)).isSameAs(other);
+        assertThat(cache.get(4 * SIZE, 0)).isSameAs(other);
     }
 
     @Test
@@ -181,8 +198,8 @@ final class SliceCacheTest {
         assertThat(cache.dirtyBytes()).isZero();
         assertThat(cache.capture(0)).isEmpty();
         cache.written(captured.get(0));
-        assertThat(cache.get(SIZE)).isNotSameAs(dirty);
-        assertThat(cache.get(SIZE).getLong(0)).isZero();
+        assertThat(cache.get(SIZE, 0)).isNotSameAs(dirty);
+        assertThat(cache.get(SIZE, 0).getLong(0)).isZero();
     }
 
     @Test
@@ -190,19 +207,19 @@ final class SliceCacheTest {
         ArrayStore other = new ArrayStore(10, SIZE);
         other.fill(0, 3);
         SliceCache second = new SliceCache(budget, other, SIZE);
-        assertThat(cache.get(0).getLong(0)).isZero();
-        assertThat(second.get(0).getLong(0)).isEqualTo(0x0303030303030303L);
+        assertThat(cache.get(0, 0).getLong(0)).isZero();
+        assertThat(second.get(0, 0).getLong(0)).isEqualTo(0x0303030303030303L);
         second.discard(0, 1L << 50);
         int loads = store.loads();
-        assertThat(cache.get(0).getLong(0)).isZero();
+        assertThat(cache.get(0, 0).getLong(0)).isZero();
         assertThat(store.loads()).isEqualTo(loads);
     }
 
     @Test
     void failed_load_reaches_the_caller_and_the_next_call_tries_again() {
-        assertThatThrownBy(() -> cache.get((long) SLICES * SIZE)).isInstanceOf(IOException.class);
+        assertThatThrownBy(() -> cache.get((long) SLICES * SIZE, 0)).isInstanceOf(IOException.class);
         assertThatThrownBy(() -> cache.pin((long) SLICES * SIZE, 0)).isInstanceOf(IOException.class);
-        assertThatThrownBy(() -> cache.get(7)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> cache.get(7, 0)).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> cache.pin(0, SliceCache.RANKS)).isInstanceOf(IllegalArgumentException.class);
     }
 
@@ -224,7 +241,7 @@ final class SliceCacheTest {
         for (int round = 0; round < 50; round++) { // the first rounds load classes and fill the cache
             long before = threads.getCurrentThreadAllocatedBytes();
             for (int i = 0; i < 1000; i++) {
-                sum += cache.get((long) (i % 16) * SIZE).getLong(0);
+                sum += cache.get((long) (i % 16) * SIZE, 0).getLong(0);
             }
             least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
         }

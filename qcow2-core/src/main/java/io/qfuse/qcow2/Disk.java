@@ -33,6 +33,11 @@ public interface Disk extends Layer {
     /** Returns when everything written before the call is durable. */
     void flush() throws IOException;
 
+    /** What serving it has come to so far. */
+    default DiskStatistics statistics() {
+        return DiskStatistics.NONE;
+    }
+
     /** Changes the virtual size; {@code newSize} is a multiple of 512. */
     void resize(long newSize) throws IOException;
 

@@ -92,7 +92,7 @@ final class ImageOpener {
     /** The lock lives as long as the descriptor. */
     private NativeHostFile openLocked(Path path, OpenOptions how) throws IOException {
         requireUnvisited(path);
-        NativeHostFile file = NativeHostFile.open(path, how.writable());
+        NativeHostFile file = NativeHostFile.open(path, how.writable(), caches.host());
         try {
             ImageLock.acquire(file, mode(how));
             return file;

@@ -2,6 +2,8 @@ package io.qfuse.qcow2;
 
 import io.qfuse.cache.CacheBudget;
 import io.qfuse.cache.ClusterCache;
+import io.qfuse.cache.LookupCounts;
+import io.qfuse.qcow2.DiskStatistics.Lookups;
 import io.qfuse.qcow2.Qcow2Exception.Kind;
 import io.qfuse.qcow2.alloc.ClusterAllocator;
 import io.qfuse.qcow2.bitmap.DirtyBitmaps;
@@ -22,6 +24,7 @@ import io.qfuse.qcow2.guard.MetadataClusters;
 import io.qfuse.qcow2.guard.MetadataScan;
 import io.qfuse.qcow2.io.BarrierFile;
 import io.qfuse.qcow2.io.BufferPool;
+import io.qfuse.qcow2.io.HostCounts;
 import io.qfuse.qcow2.io.HostFile;
 import io.qfuse.qcow2.map.ClusterMap;
 import io.qfuse.qcow2.map.RangeLock;
@@ -32,6 +35,7 @@ import io.qfuse.qcow2.store.GuardedData;
 import io.qfuse.qcow2.store.GuestData;
 import io.qfuse.qcow2.store.OwnClusters;
 import io.qfuse.qcow2.store.PlainData;
+import io.qfuse.qcow2.table.Rank;
 import io.qfuse.qcow2.table.Tables;
 import java.io.IOException;
 import java.time.Instant;
@@ -75,6 +79,8 @@ final class Qcow2Image implements Disk {
     private final Geometry geometry;
     private final @Nullable Layer backing;
     private final DecompressorPool decompressors;
+    private final ChainCaches caches;
+    private final long cacheBytes;
     private final long mostDirty;
     private boolean closed;
 
@@ -130,6 +136,8 @@ final class Qcow2Image implements Disk {
         this.zeroes = new ZeroWriter(parts, reader, writer, this::relieve);
         this.preallocator = new Preallocator(parts, reader, writer, this::relieve);
         this.resizer = new Resizer(parts, header, zeroes, checkpoint, bitmaps);
+        this.caches = caches;
+        this.cacheBytes = options.cacheBytes();
         this.mostDirty = Math.min(MOST_DIRTY, options.cacheBytes() / DIRTY_SHARE);
     }
 
@@ -146,12 +154,23 @@ final class Qcow2Image implements Disk {
      *
      * @param metadata room for slices of tables
      * @param decompressed room for decompressed clusters
+     * @param host what is asked of the files
      */
-    record ChainCaches(CacheBudget metadata, ClusterCache decompressed) {
+    record ChainCaches(CacheBudget metadata, ClusterCache decompressed, HostCounts host) {
 
         static ChainCaches of(OpenOptions options) {
             return new ChainCaches(
-                    new CacheBudget(options.cacheBytes()), new ClusterCache(options.cacheBytes() / DECOMPRESSED_SHARE));
+                    new CacheBudget(options.cacheBytes()),
+                    new ClusterCache(options.cacheBytes() / DECOMPRESSED_SHARE),
+                    new HostCounts());
+        }
+
+        Lookups lookups(Rank rank) {
+            return sum(metadata.lookups(rank.number()));
+        }
+
+        static Lookups sum(LookupCounts counts) {
+            return new Lookups(counts.hits(), counts.misses());
         }
     }
 
@@ -245,6 +264,24 @@ final class Qcow2Image implements Disk {
         }
     }
 
+    @Override
+    public DiskStatistics statistics() {
+        return new DiskStatistics(
+                caches.lookups(Rank.L1),
+                caches.lookups(Rank.L2),
+                caches.lookups(Rank.REFCOUNT_TABLE).plus(caches.lookups(Rank.REFCOUNT_BLOCK)),
+                ChainCaches.sum(caches.decompressed().lookups()),
+                cacheBytes,
+                CacheBudget.room(l2Bytes()),
+                caches.host().sum(),
+                checkpoint.statistics());
+    }
+
+    private long l2Bytes() {
+        long own = geometry.clustersFor(size()) * geometry.l2EntrySize();
+        return backing instanceof Qcow2Image below ? own + below.l2Bytes() : own;
+    }
+
     /** The internal snapshots that the table names now; not closed by anybody but this image. */
     List<Snapshot> snapshots() throws IOException {
         // Their holds exclude nobody, and their damage does not stop this disk.
@@ -269,7 +306,7 @@ final class Qcow2Image implements Disk {
 
     private void relieve() throws IOException {
         if (tables.dirtyBytes() > mostDirty || allocator.pendingFrees() > MOST_PENDING_FREES) {
-            checkpoint.run();
+            checkpoint.relieve();
         }
     }
 

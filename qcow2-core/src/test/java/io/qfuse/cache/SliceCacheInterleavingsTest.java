@@ -67,7 +67,7 @@ final class SliceCacheInterleavingsTest {
 
         @Override
         public long get(int index) throws IOException {
-            return cache.get(0).getLong(Long.BYTES * index);
+            return cache.get(0, 0).getLong(Long.BYTES * index);
         }
 
         @Override
@@ -98,7 +98,7 @@ final class SliceCacheInterleavingsTest {
 
         @Override
         Slice pin() throws IOException {
-            Slice slice = cache.get(0);
+            Slice slice = cache.get(0, 0);
             slice.hold(RANK);
             return slice;
         }

@@ -69,7 +69,7 @@ final class Refcounts {
 
     long get(long cluster) throws IOException {
         long block = blockOf(cluster);
-        return block == 0 ? 0 : read(tables.slice(sliceOf(block, cluster)), indexInSlice(cluster));
+        return block == 0 ? 0 : read(tables.slice(sliceOf(block, cluster), Rank.REFCOUNT_BLOCK), indexInSlice(cluster));
     }
 
     /**
@@ -90,7 +90,7 @@ final class Refcounts {
                 throw health.corrupt(
                         "refcount block 0x" + Long.toHexString(block) + " occurs twice in the refcount table");
             }
-            Slice slice = tables.slice(sliceOf(block, cluster));
+            Slice slice = tables.slice(sliceOf(block, cluster), Rank.REFCOUNT_BLOCK);
             for (int i = indexInSlice(cluster); i < perSlice; i++, cluster++) {
                 if (read(slice, i) == 0) {
                     return cluster;
@@ -209,7 +209,7 @@ final class Refcounts {
             setCount(block, c, 1);
         }
         for (long i = 0; i < tableEntries(); i++) {
-            long entry = tables.get(location.offset() + i * Tables.ENTRY);
+            long entry = tables.get(location.offset() + i * Tables.ENTRY, Rank.REFCOUNT_TABLE);
             if (entry != 0) {
                 tables.set(newTable + i * Tables.ENTRY, entry, Rank.REFCOUNT_TABLE);
             }
@@ -237,7 +237,8 @@ final class Refcounts {
         if (index >= tableEntries()) {
             return 0;
         }
-        long block = RefcountTableEntry.blockOffset(tables.get(location.offset() + index * Tables.ENTRY));
+        long block = RefcountTableEntry.blockOffset(
+                tables.get(location.offset() + index * Tables.ENTRY, Rank.REFCOUNT_TABLE));
         if (geometry.offsetInCluster(block) != 0 || Long.compareUnsigned(block, Limits.MAX_HOST_OFFSET) >= 0) {
             throw health.corrupt("entry " + index + " of the refcount table at 0x" + Long.toHexString(location.offset())
                     + " is unaligned or beyond 2^56: 0x" + Long.toHexString(block));
@@ -256,7 +257,9 @@ final class Refcounts {
 
     private long change(long cluster, int delta) throws IOException {
         long block = blockOf(cluster);
-        long old = block == 0 ? 0 : read(tables.slice(sliceOf(block, cluster)), indexInSlice(cluster));
+        long old = block == 0
+                ? 0
+                : read(tables.slice(sliceOf(block, cluster), Rank.REFCOUNT_BLOCK), indexInSlice(cluster));
         if (delta < 0 && old == 0) {
             throw health.corrupt("cluster 0x" + Long.toHexString(geometry.clusterOffset(cluster))
                     + " was given up but its refcount is 0 already");

@@ -1,6 +1,7 @@
 package io.qfuse.qcow2.commit;
 
 import io.qfuse.cache.CapturedSlice;
+import io.qfuse.qcow2.DiskStatistics.Checkpoints;
 import io.qfuse.qcow2.alloc.ClusterAllocator;
 import io.qfuse.qcow2.alloc.PendingFrees;
 import io.qfuse.qcow2.alloc.RefcountTableLocation;
@@ -18,6 +19,7 @@ import io.qfuse.qcow2.table.Tables;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -76,6 +78,11 @@ public final class Checkpoint {
     private L1Location durableL1;
     private RefcountTableLocation durableRefcountTable;
 
+    /** Changed by the running checkpoint alone. */
+    private volatile Checkpoints ran = Checkpoints.NONE;
+
+    private final LongAdder awaited = new LongAdder();
+
     /** The checkpoints of one image. */
     public Checkpoint(
             HostFile file,
@@ -106,11 +113,32 @@ public final class Checkpoint {
         try {
             if (done < mine) {
                 long joined = asked.get();
-                runOnce();
+                runTimed();
                 done = joined;
             }
         } finally {
             running.unlock();
+        }
+    }
+
+    /** The same, asked for because too much waits to become durable. */
+    public void relieve() throws IOException {
+        awaited.increment();
+        run();
+    }
+
+    /** How many have run, and for how long; told without waiting for the one that runs. */
+    public Checkpoints statistics() {
+        Checkpoints so = ran;
+        return new Checkpoints(so.count(), so.nanos(), so.longestNanos(), awaited.sum());
+    }
+
+    private void runTimed() throws IOException {
+        long begun = System.nanoTime();
+        try {
+            runOnce();
+        } finally {
+            ran = ran.ran(System.nanoTime() - begun);
         }
     }
 

@@ -25,16 +25,18 @@ public final class NativeHostFile implements HostFile {
     private final int fd;
     private final boolean device;
     private final FileFate fate;
+    private final HostCounts counts;
     /** Whether anything was changed; racing threads set the same. */
     private boolean changed;
 
     private final AtomicBoolean open = new AtomicBoolean(true);
 
-    private NativeHostFile(Path path, int fd, boolean device) {
+    private NativeHostFile(Path path, int fd, boolean device, HostCounts counts) {
         this.path = path;
         this.fd = fd;
         this.device = device;
         this.fate = new FileFate(path, fd);
+        this.counts = counts;
     }
 
     /**
@@ -46,6 +48,11 @@ public final class NativeHostFile implements HostFile {
      * @throws HostIoException where it cannot be opened, or is neither a regular file nor a block device
      */
     public static NativeHostFile open(Path path, boolean writable) throws IOException {
+        return open(path, writable, new HostCounts());
+    }
+
+    /** Opens a file as {@link #open(Path, boolean)} does, and counts there what is asked of it. */
+    public static NativeHostFile open(Path path, boolean writable, HostCounts counts) throws IOException {
         int named = open(path, Native.cString(path), Native.O_PATH | Native.O_CLOEXEC);
         try {
             int type = stat(path, named).mode & Native.S_IFMT;
@@ -59,7 +66,7 @@ public final class NativeHostFile implements HostFile {
             // The very file that was looked at, whatever its name leads to by now.
             byte[] link = Native.cString(Path.of(DESCRIPTORS + named));
             int flags = (writable ? Native.O_RDWR : Native.O_RDONLY) | Native.O_CLOEXEC | Native.O_NONBLOCK;
-            return new NativeHostFile(path, open(path, link, flags), type == Native.S_IFBLK);
+            return new NativeHostFile(path, open(path, link, flags), type == Native.S_IFBLK, counts);
         } finally {
             LIBC.close(named);
         }
@@ -123,6 +130,7 @@ public final class NativeHostFile implements HostFile {
         while (done < length) {
             long n = LIBC.pread(fd, address + done, length - done, offset + done);
             if (n > 0) {
+                counts.read(n);
                 done += (int) n;
             } else if (n == 0) {
                 NativeBuffer.zero(address + done, length - done);
@@ -140,6 +148,7 @@ public final class NativeHostFile implements HostFile {
         while (done < length) {
             long n = LIBC.pwrite(fd, address + done, length - done, offset + done);
             if (n > 0) {
+                counts.wrote(n);
                 done += (int) n;
             } else if (n == 0) {
                 throw failure("pwrite at 0x" + Long.toHexString(offset + done) + " wrote nothing", Native.EIO);
@@ -214,11 +223,13 @@ public final class NativeHostFile implements HostFile {
 
     @Override
     public void sync() throws IOException {
+        long begun = System.nanoTime();
         while (LIBC.fdatasync(fd) != 0) {
             if (Native.errno() != Native.EINTR) {
                 throw failure("fdatasync", Native.errno());
             }
         }
+        counts.synced(System.nanoTime() - begun);
         if (!device) {
             look();
         }

@@ -76,7 +76,7 @@ public final class ClusterMap {
             return new Mapping(Kind.UNALLOCATED, false, Mapping.NONE, withoutTable(guest, most));
         }
         long at = entryAt(l2Table(guest, entry), guest);
-        Slice slice = tables.slice(at);
+        Slice slice = tables.slice(at, Rank.L2);
         return run(guest, most, slice, tables.within(at), L1Entry.isCopied(entry));
     }
 
@@ -93,7 +93,7 @@ public final class ClusterMap {
             return -1;
         }
         long at = entryAt(l2Table(guest, l1Entry), guest);
-        Slice slice = tables.slice(at);
+        Slice slice = tables.slice(at, Rank.L2);
         long descriptor = layout.descriptor(slice, tables.within(at));
         long bitmap = layout.bitmap(slice, tables.within(at));
         int into = geometry.offsetInCluster(guest);
@@ -120,7 +120,7 @@ public final class ClusterMap {
         long length = first;
         if (index + 1 < table.entries()) {
             long at = table.offset() + (long) index * Tables.ENTRY;
-            Slice slice = tables.slice(at);
+            Slice slice = tables.slice(at, Rank.L1);
             int next = tables.within(at) + Tables.ENTRY;
             long end = tables.within(at) + (long) (table.entries() - index) * Tables.ENTRY;
             for (; next < Math.min(end, tables.sliceSize()) && length < most; next += Tables.ENTRY) {
@@ -222,7 +222,7 @@ public final class ClusterMap {
     private Qcow2Exception badL2Entry(long guest, String why) throws IOException {
         long table = L1Entry.l2Offset(l1Entry(geometry.l1Index(guest)));
         String what = "entry " + geometry.l2Index(guest) + " of the L2 table at " + hex(table);
-        return badEntry(what, guest, why, tables.get(entryAt(table, guest)));
+        return badEntry(what, guest, why, tables.get(entryAt(table, guest), Rank.L2));
     }
 
     private Qcow2Exception badEntry(String what, long guest, String why, long entry) {
@@ -236,7 +236,8 @@ public final class ClusterMap {
     private long l1Entry(int index) throws IOException {
         for (; ; ) {
             L1Location table = l1;
-            long entry = index < table.entries() ? tables.get(table.offset() + (long) index * Tables.ENTRY) : 0;
+            long entry =
+                    index < table.entries() ? tables.get(table.offset() + (long) index * Tables.ENTRY, Rank.L1) : 0;
             if (table.equals(l1)) {
                 return entry;
             }
@@ -337,7 +338,7 @@ public final class ClusterMap {
             try {
                 tables.clear(run.offset(), geometry.clusterOffset(run.clusters()));
                 for (int i = 0; i < old.entries(); i++) {
-                    long entry = tables.get(old.offset() + (long) i * Tables.ENTRY);
+                    long entry = tables.get(old.offset() + (long) i * Tables.ENTRY, Rank.L1);
                     if (entry != 0) {
                         tables.set(run.offset() + (long) i * Tables.ENTRY, entry, Rank.L1);
                     }

@@ -27,7 +27,7 @@ public enum Rank {
     }
 
     /** What the slice cache calls it. */
-    int number() {
+    public int number() {
         return number;
     }
 }

@@ -56,9 +56,9 @@ public final class Tables {
         return sliceSize;
     }
 
-    /** The slice that holds a host offset, for reading. */
-    public Slice slice(long at) throws IOException {
-        return cache.get(at & -sliceSize);
+    /** The slice of a table of this rank that holds a host offset, for reading. */
+    public Slice slice(long at, Rank rank) throws IOException {
+        return cache.get(at & -sliceSize, rank.number());
     }
 
     /**
@@ -85,8 +85,8 @@ public final class Tables {
     }
 
     /** Reads one entry. */
-    public long get(long at) throws IOException {
-        return slice(at).getLong(within(at));
+    public long get(long at, Rank rank) throws IOException {
+        return slice(at, rank).getLong(within(at));
     }
 
     /** Changes one entry. */
