@@ -1,10 +1,12 @@
 package io.qfuse.fuse;
 
 import io.qfuse.qcow2.Disk;
+import io.qfuse.qcow2.DiskStatistics;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
  * Disks as files, whatever carries the requests: a root directory with one file for each disk, and a directory for the
@@ -31,6 +33,8 @@ public final class ImageFileSystem implements AutoCloseable {
     private final Permissions permissions;
     private final DiskPermissions ofDisks;
     private final long startedMillis = System.currentTimeMillis();
+    private final long startedNanos = System.nanoTime();
+    private final List<RequestTally> tallies = new CopyOnWriteArrayList<>();
 
     /**
      * The present state of an image.
@@ -239,6 +243,22 @@ public final class ImageFileSystem implements AutoCloseable {
                     0, Math.min(image.host().available(), size - image.node().allocated()));
         }
         return new Statistics(capacity, free, nodes.size());
+    }
+
+    /** A tally for one more thread that serves. */
+    public RequestTally newTally() {
+        var tally = new RequestTally();
+        tallies.add(tally);
+        return tally;
+    }
+
+    /** What has been done since the mount, by all threads and for all disks. */
+    public MountReport report() {
+        DiskStatistics disks = DiskStatistics.NONE;
+        for (Image image : images) {
+            disks = disks.plus(image.node().disk().statistics());
+        }
+        return MountReport.of(System.nanoTime() - startedNanos, tallies, disks);
     }
 
     private Node node(long number) throws IOException {

@@ -6,6 +6,7 @@ import io.qfuse.fuse.jnr.Libfuse2Transport;
 import io.qfuse.fuse.kernel.KernelMount;
 import io.qfuse.fuse.kernel.KernelTransport;
 import io.qfuse.fuse.kernel.ReadAhead;
+import io.qfuse.fuse.kernel.ReportCall;
 import io.qfuse.qcow2.Disk;
 import io.qfuse.qcow2.HostAccess;
 import java.io.IOException;
@@ -240,6 +241,18 @@ public final class Mount implements AutoCloseable {
             KernelMount.unmount(place);
         }
         return entry.get();
+    }
+
+    /**
+     * Asks the server of a mount of ours what it has done.
+     *
+     * @throws MountException where no mount of ours is there, its server is gone, or this user may not ask
+     */
+    public static MountReport report(Path mountPoint) throws IOException {
+        Path place = MountPoint.canonical(mountPoint);
+        MountTable.Entry entry =
+                MountPoint.ours(place).orElseThrow(() -> new MountException(mountPoint, "no image is mounted there"));
+        return ReportCall.ask(place, entry.user());
     }
 
     /** Takes a mount of ours out of the tree, whoever uses it and goes on to do so; its server ends with the last of them. */

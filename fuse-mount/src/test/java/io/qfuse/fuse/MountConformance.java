@@ -15,6 +15,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.function.ToLongFunction;
 import org.junit.jupiter.api.Test;
 
 /** What a mounted disk does for its users, whatever transport carries it. */
@@ -54,6 +55,40 @@ abstract class MountConformance extends MountFixture {
             assertErrno(Errno.ENOSPC, () -> file.write(2L * SIZE, new byte[4096]));
         }
         assertThat(disk.size()).isEqualTo(SIZE - 512);
+    }
+
+    @Test
+    void what_was_asked_is_counted() throws Exception {
+        MountReport before = Mount.report(place);
+        try (Posix file = Posix.open(raw, Posix.O_RDWR)) {
+            for (int i = 0; i < 5; i++) {
+                file.write(i * 8192L, new byte[4096]);
+            }
+            file.sync();
+            file.sync();
+            file.seek(0, SEEK_DATA);
+        }
+        MountReport now = Mount.report(place);
+        // The second transport counts a request behind its reply.
+        for (int i = 0; i < 500 && counted(now) < counted(before) + 8; i++) {
+            Thread.sleep(10);
+            now = Mount.report(place);
+        }
+        MountReport after = now;
+        ToLongFunction<String> more = name -> after.get(name) - before.get(name);
+        assertThat(more.applyAsLong("requests.write.count")).isEqualTo(5);
+        assertThat(more.applyAsLong("requests.write.bytes")).isEqualTo(5 * 4096);
+        assertThat(more.applyAsLong("requests.fsync.count")).isEqualTo(2);
+        assertThat(more.applyAsLong("requests.lseek.count")).isEqualTo(1);
+        assertThat(more.applyAsLong("requests.write.failed")).isZero();
+        assertThat(after.get("requests.write.latency_ns.p50"))
+                .isBetween(1L, after.get("requests.write.latency_ns.max"));
+    }
+
+    private static long counted(MountReport report) {
+        return report.get("requests.write.count")
+                + report.get("requests.fsync.count")
+                + report.get("requests.lseek.count");
     }
 
     @Test

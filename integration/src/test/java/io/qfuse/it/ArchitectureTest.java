@@ -81,6 +81,7 @@ final class ArchitectureTest {
         onlyIn("com.github.luben..", "io.qfuse.qcow2.codec..");
         onlyIn("tools.jackson..", "io.qfuse.qcow2.reference..");
         onlyIn("org.bouncycastle..", "io.qfuse.qcow2.crypto..");
+        onlyIn("org.HdrHistogram..", "io.qfuse.fuse..");
         onlyIn("jnr..", "io.qfuse.qcow2.io..", "io.qfuse.qcow2.codec..", "io.qfuse.fuse..");
         onlyIn("com.kenai.jffi..", "io.qfuse.qcow2.io..", "io.qfuse.fuse..");
     }

@@ -33,6 +33,9 @@ final class JnrFuseFileSystem extends FuseStubFS {
 
     private final ImageFileSystem files;
 
+    /** What this thread's last operation has answered: the library does not tell who has it serve a request. */
+    private final ThreadLocal<int[]> result = ThreadLocal.withInitial(() -> new int[1]);
+
     JnrFuseFileSystem(ImageFileSystem files) {
         this.files = files;
     }
@@ -48,13 +51,24 @@ final class JnrFuseFileSystem extends FuseStubFS {
         int run() throws IOException;
     }
 
-    private static int answer(Operation operation) {
+    private int answer(Operation operation) {
+        int answer;
         try {
-            return operation.run();
+            answer = operation.run();
         } catch (IOException | RuntimeException | Error e) {
             // An exception must not unwind into C.
-            return -Errno.logged(e);
+            answer = -Errno.logged(e);
         }
+        result.get()[0] = answer;
+        return answer;
+    }
+
+    /** The answer of the operation that was called on this thread since the last call, 0 where none was. */
+    int takeResult() {
+        int[] last = result.get();
+        int answer = last[0];
+        last[0] = 0;
+        return answer;
     }
 
     private long node(String path) throws IOException {

@@ -6,6 +6,8 @@ import io.qfuse.fuse.IoFlusher;
 import io.qfuse.fuse.MountException;
 import io.qfuse.fuse.MountFlag;
 import io.qfuse.fuse.MountOptions;
+import io.qfuse.fuse.RequestKind;
+import io.qfuse.fuse.RequestTally;
 import io.qfuse.fuse.TransportSession;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
@@ -24,8 +26,8 @@ import jnr.ffi.Struct;
  * A mount that libfuse2 serves, its loop run by Java threads.
  *
  * <p>libfuse2 knows nothing of FUSE_LSEEK and would refuse it for good, and with it SEEK_DATA. So the threads read the
- * library's channel themselves, answer that one request, and hand every other to the library, which calls
- * {@link JnrFuseFileSystem} and replies.
+ * library's channel themselves, answer {@linkplain OwnRequest those requests}, and hand every other to the library, which
+ * calls {@link JnrFuseFileSystem} and replies. What it took is counted once it has replied.
  */
 public final class Libfuse2Transport implements TransportSession {
 
@@ -131,18 +133,35 @@ public final class Libfuse2Transport implements TransportSession {
         ByteBuffer request = ByteBuffer.allocateDirect((int) library.fuse_chan_bufsize(channel))
                 .order(ByteOrder.nativeOrder());
         long address = Pointer.wrap(Runtime.getSystemRuntime(), request).address();
+        RequestTally tally = files.newTally();
         for (; ; ) {
             long got = library.read(device, address, request.capacity());
             if (got < 0) {
                 if (!goesOn(Libfuse2.errno())) {
                     return;
                 }
-            } else if (LseekRequest.is(request)) {
-                int length = LseekRequest.answer(request, files);
-                library.write(device, address, length);
             } else {
-                library.fuse_session_process(session, address, got, channel);
+                serve(request, address, got, tally);
             }
+        }
+    }
+
+    private void serve(ByteBuffer request, long address, long length, RequestTally tally) {
+        long begun = System.nanoTime();
+        int opcode = request.getInt(4);
+        int result;
+        if (OwnRequest.is(opcode)) {
+            result = -OwnRequest.answer(request, files);
+            library.write(device, address, request.getInt(0));
+        } else {
+            library.fuse_session_process(session, address, length, channel);
+            result = callbacks.takeResult();
+        }
+        long nanos = System.nanoTime() - begun;
+        if (result < 0) {
+            tally.failed(RequestKind.of(opcode), nanos);
+        } else {
+            tally.served(RequestKind.of(opcode), nanos, result);
         }
     }
 

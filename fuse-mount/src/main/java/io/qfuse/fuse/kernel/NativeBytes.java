@@ -30,6 +30,12 @@ final class NativeBytes implements AutoCloseable {
         memory.putLong(at, value);
     }
 
+    byte[] get(int from, int length) {
+        byte[] bytes = new byte[length];
+        memory.get(from, bytes, 0, length);
+        return bytes;
+    }
+
     byte getByte(int at) {
         return memory.getByte(at);
     }

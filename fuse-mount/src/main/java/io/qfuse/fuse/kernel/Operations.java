@@ -59,6 +59,7 @@ final class Operations {
             case LSEEK -> replies.position(files.seek(node, in.getLong(IO_OFFSET), in.getInt(LSEEK_WHENCE)));
             case ACCESS -> access(node);
             case OPENDIR -> openDirectory(node);
+            case IOCTL -> ReportCall.answer(in, replies.bytes(), files);
             case READDIR -> readDirectory(node);
             case INIT -> init();
             // A close makes nothing durable, as on any file system; only fsync does.

@@ -36,6 +36,7 @@ final class Protocol {
     static final int IN_OPCODE = 4;
     static final int IN_UNIQUE = 8;
     static final int IN_NODE = 16;
+    static final int IN_USER = 24;
 
     static final int OUT_HEADER = 16;
     static final int OUT_LENGTH = 0;
@@ -70,6 +71,17 @@ final class Protocol {
     static final int FATTR_UID = 1 << 1;
     static final int FATTR_GID = 1 << 2;
     static final int FATTR_SIZE = 1 << 3;
+
+    /*
+     * IOCTL                                     its reply
+     *  0    8       12        16                 0        4       8
+     * | fh | flags | command | argument |       | result | flags | in_iovs | out_iovs | what is given out …
+     * | in_size | out_size |                                      8         12         16
+     *  24        28
+     */
+    static final int IOCTL_COMMAND = IN_HEADER + 12;
+    static final int IOCTL_OUT_SIZE = IN_HEADER + 28;
+    static final int IOCTL_REPLY = 16;
 
     static final int OPEN_FLAGS = IN_HEADER;
     static final int ACCESS_MASK = IN_HEADER;
@@ -150,6 +162,7 @@ final class Protocol {
     static final int CREATE = 35;
     static final int INTERRUPT = 36;
     static final int DESTROY = 38;
+    static final int IOCTL = 39;
     static final int BATCH_FORGET = 42;
     static final int FALLOCATE = 43;
     static final int RENAME2 = 45;

@@ -39,6 +39,10 @@ final class Replies {
         this.out = out;
     }
 
+    ByteBuffer bytes() {
+        return out;
+    }
+
     int init(int kernelReadAhead, int flags) {
         clear(INIT_REPLY);
         int body = OUT_HEADER;

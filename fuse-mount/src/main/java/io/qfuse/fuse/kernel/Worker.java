@@ -5,6 +5,8 @@ import static io.qfuse.fuse.kernel.Native.LIBC;
 import io.qfuse.fuse.Errno;
 import io.qfuse.fuse.ImageFileSystem;
 import io.qfuse.fuse.IoFlusher;
+import io.qfuse.fuse.RequestKind;
+import io.qfuse.fuse.RequestTally;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
 import java.nio.ByteBuffer;
@@ -23,9 +25,11 @@ final class Worker implements Runnable {
     private final ByteBuffer in = request.bytes();
     private final ByteBuffer out = reply.bytes();
     private final Operations operations;
+    private final RequestTally tally;
 
     Worker(int device, ImageFileSystem files, Negotiated negotiated) {
         this.device = device;
+        this.tally = files.newTally();
         this.operations = new Operations(files, negotiated, request, reply);
     }
 
@@ -58,17 +62,34 @@ final class Worker implements Runnable {
     }
 
     private void serve() {
+        long begun = System.nanoTime();
+        int opcode = in.getInt(Protocol.IN_OPCODE);
         int length;
         int error = 0;
         try {
-            length = operations.serve(in.getInt(Protocol.IN_OPCODE), in.getLong(Protocol.IN_NODE));
+            length = operations.serve(opcode, in.getLong(Protocol.IN_NODE));
         } catch (IOException | RuntimeException | Error e) {
             // Whatever it was: a client waits for an answer, and the next one for this thread.
             error = Errno.logged(e);
             length = 0;
         }
+        count(opcode, System.nanoTime() - begun, error, length);
         if (length != Operations.NO_REPLY) {
             send(in.getLong(Protocol.IN_UNIQUE), error, length);
+        }
+    }
+
+    /** Before the reply is sent: whoever has got it finds it counted. */
+    private void count(int opcode, long nanos, int error, int length) {
+        RequestKind kind = RequestKind.of(opcode);
+        if (error != 0) {
+            tally.failed(kind, nanos);
+        } else {
+            switch (kind) {
+                case READ -> tally.served(kind, nanos, length);
+                case WRITE -> tally.served(kind, nanos, out.getInt(Protocol.OUT_HEADER));
+                default -> tally.served(kind, nanos, 0);
+            }
         }
     }
 

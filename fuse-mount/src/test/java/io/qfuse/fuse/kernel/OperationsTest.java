@@ -7,6 +7,7 @@ import io.qfuse.fuse.Errno;
 import io.qfuse.fuse.ErrnoException;
 import io.qfuse.fuse.ImageFileSystem;
 import io.qfuse.fuse.MemoryDisk;
+import io.qfuse.fuse.MountReport;
 import io.qfuse.fuse.Permissions;
 import io.qfuse.fuse.ServedImage;
 import java.nio.ByteBuffer;
@@ -157,6 +158,25 @@ final class OperationsTest {
         in.putLong(48, 0).putInt(56, 4);
         assertThat(operations.serve(46, 2)).isEqualTo(8);
         assertThat(out.getLong(BODY)).isEqualTo(4096);
+    }
+
+    @Test
+    void the_report_is_for_root_and_the_mounting_user_alone() throws Exception {
+        in.putInt(52, ReportCall.COMMAND).putInt(68, ReportCall.MOST_BYTES);
+        for (int user : new int[] {0, KernelMount.uid()}) {
+            in.putInt(24, user);
+            int length = operations.serve(39, 1);
+            byte[] text = new byte[out.getInt(BODY)];
+            out.get(BODY + 16, text);
+            assertThat(length).isEqualTo(16 + text.length);
+            assertThat(MountReport.parse(text).values()).containsEntry("checkpoints.count", 0L);
+        }
+        in.putInt(24, KernelMount.uid() + 4711);
+        assertErrno(Errno.EACCES, 39, 1);
+        in.putInt(24, 0).putInt(68, 10);
+        assertErrno(Errno.EINVAL, 39, 1);
+        in.putInt(52, ReportCall.COMMAND + 1);
+        assertErrno(Errno.ENOTTY, 39, 1);
     }
 
     @Test
