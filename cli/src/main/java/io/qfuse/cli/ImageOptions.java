@@ -21,7 +21,7 @@ final class ImageOptions {
     }
 
     @Option(
-            names = "--force-share",
+            names = {"-U", "--force-share"},
             description = "Read an image that another program is writing; what is read may be out of date or torn."
                     + " Only for reading.")
     private boolean forceShare;

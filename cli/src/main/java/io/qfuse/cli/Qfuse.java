@@ -28,6 +28,7 @@ import picocli.CommandLine.Spec;
             UnmountCommand.class,
             CreateCommand.class,
             InfoCommand.class,
+            ConvertCommand.class,
             StatsCommand.class,
             DemoCommand.class,
             CommandLine.HelpCommand.class

@@ -3,9 +3,11 @@ package io.qfuse.qcow2;
 import io.qfuse.qcow2.CreateOptions.Backing;
 import io.qfuse.qcow2.CreateOptions.DataFile;
 import io.qfuse.qcow2.Qcow2Exception.Kind;
+import io.qfuse.qcow2.create.ImageBuilder;
 import io.qfuse.qcow2.create.NewImage;
 import io.qfuse.qcow2.format.Header;
 import io.qfuse.qcow2.io.HeaderReader;
+import io.qfuse.qcow2.io.HostFile;
 import io.qfuse.qcow2.io.ImageLock;
 import io.qfuse.qcow2.io.NativeHostFile;
 import io.qfuse.qcow2.reference.FileReference;
@@ -58,6 +60,12 @@ final class ImageCreator {
                 Files.deleteIfExists(data);
             }
         }
+    }
+
+    /** Begins an image in an empty file, to be written in the order of its guest clusters. */
+    static ImageBuilder begin(HostFile file, CreateOptions options) throws IOException {
+        Path path = file.path();
+        return new ImageBuilder(file, options.withSize(size(path, options)), path);
     }
 
     /** Makes the external data file, all zeroes; one that is there is never touched, since an image may need it. */

@@ -1,5 +1,7 @@
 package io.qfuse.qcow2;
 
+import io.qfuse.qcow2.create.ImageBuilder;
+import io.qfuse.qcow2.io.HostFile;
 import java.io.IOException;
 import java.nio.file.Path;
 
@@ -38,5 +40,16 @@ public final class Images {
      */
     public static void create(Path path, CreateOptions options) throws IOException {
         ImageCreator.create(path, options);
+    }
+
+    /**
+     * Begins an image that is written from its first guest cluster to its last, and is none before it is finished.
+     *
+     * @param file an empty file; it stays the caller's
+     * @param options what it is to be like, without preallocation and without a data file
+     * @throws Qcow2Exception if the image is not possible, or the backing file is missing
+     */
+    public static ImageBuilder begin(HostFile file, CreateOptions options) throws IOException {
+        return ImageCreator.begin(file, options);
     }
 }

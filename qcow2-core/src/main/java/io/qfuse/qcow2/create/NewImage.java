@@ -1,18 +1,11 @@
 package io.qfuse.qcow2.create;
 
 import io.qfuse.qcow2.CreateOptions;
-import io.qfuse.qcow2.CreateOptions.Backing;
-import io.qfuse.qcow2.CreateOptions.Compression;
 import io.qfuse.qcow2.CreateOptions.DataFile;
 import io.qfuse.qcow2.CreateOptions.Preallocation;
 import io.qfuse.qcow2.Qcow2Exception;
 import io.qfuse.qcow2.Qcow2Exception.Kind;
-import io.qfuse.qcow2.format.FeatureNames;
-import io.qfuse.qcow2.format.Features;
 import io.qfuse.qcow2.format.Geometry;
-import io.qfuse.qcow2.format.Header;
-import io.qfuse.qcow2.format.HeaderCodec;
-import io.qfuse.qcow2.format.HeaderExtension;
 import io.qfuse.qcow2.format.L1Entry;
 import io.qfuse.qcow2.format.L2Entry;
 import io.qfuse.qcow2.format.Limits;
@@ -21,10 +14,7 @@ import io.qfuse.qcow2.format.Subclusters;
 import io.qfuse.qcow2.io.HostFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 
 /**
  * A new image, planned and checked before the first byte is written. Memory: one cluster.
@@ -62,14 +52,7 @@ public final class NewImage {
                 Integer.numberOfTrailingZeros(options.clusterSize()),
                 Integer.numberOfTrailingZeros(options.refcountBits()),
                 options.extendedL2());
-        long most = Limits.MAX_L1_SIZE * geometry.l2Reach();
-        if (options.size() > most) {
-            throw new Qcow2Exception(
-                    Kind.UNSUPPORTED,
-                    path,
-                    "size is " + options.size() + ", but clusters of " + options.clusterSize() + " bytes allow at most "
-                            + most);
-        }
+        requirePossible(options, geometry, path);
         long size = (options.size() + Geometry.SECTOR - 1) & -Geometry.SECTOR;
         DataFile dataFile = options.dataFile();
         // A raw data file has to be the disk without a look at the tables, so they say nothing but that.
@@ -91,7 +74,21 @@ public final class NewImage {
                     "size is " + size + ", too much to preallocate with clusters of " + options.clusterSize()
                             + " bytes");
         }
-        return new NewImage(size, geometry, layout, firstCluster(header(options, size, geometry, layout), path));
+        NewHeader.Tables tables = new NewHeader.Tables(
+                layout.l1Size(), layout.l1Offset(), layout.tableOffset(), (int) layout.tableClusters());
+        return new NewImage(size, geometry, layout, NewHeader.of(options, size, tables, path));
+    }
+
+    /** Fails where the format cannot hold so large a disk. */
+    static void requirePossible(CreateOptions options, Geometry geometry, Path path) throws Qcow2Exception {
+        long most = Limits.MAX_L1_SIZE * geometry.l2Reach();
+        if (options.size() > most) {
+            throw new Qcow2Exception(
+                    Kind.UNSUPPORTED,
+                    path,
+                    "size is " + options.size() + ", but clusters of " + options.clusterSize() + " bytes allow at most "
+                            + most);
+        }
     }
 
     /** The length of a new external data file: whole clusters where tables name them. */
@@ -151,54 +148,5 @@ public final class NewImage {
             file.write(table.offset + done * table.entrySize, cluster.array(), 0, cluster.position());
             done += entries;
         }
-    }
-
-    private static Header header(CreateOptions options, long size, Geometry geometry, Layout layout) {
-        boolean zstd = options.compression() == Compression.ZSTD;
-        List<HeaderExtension> extensions = new ArrayList<>();
-        DataFile dataFile = options.dataFile();
-        if (dataFile != null) {
-            extensions.add(new HeaderExtension(
-                    HeaderExtension.DATA_FILE, dataFile.file().getBytes(StandardCharsets.UTF_8)));
-        }
-        Backing backing = options.backing();
-        if (backing != null) {
-            extensions.add(new HeaderExtension(
-                    HeaderExtension.BACKING_FORMAT, backing.format().getBytes(StandardCharsets.US_ASCII)));
-        }
-        return new Header(
-                options.version(),
-                geometry.clusterBits(),
-                size,
-                0,
-                layout.l1Size(),
-                layout.l1Size() == 0 ? 0 : layout.l1Offset(),
-                layout.tableOffset(),
-                (int) layout.tableClusters(),
-                0,
-                0,
-                (zstd ? Features.COMPRESSION_TYPE : 0)
-                        | (options.extendedL2() ? Features.EXTENDED_L2 : 0)
-                        | (dataFile != null ? Features.EXTERNAL_DATA_FILE : 0),
-                options.lazyRefcounts() ? Features.LAZY_REFCOUNTS : 0,
-                dataFile != null && dataFile.raw() ? Features.RAW_EXTERNAL_DATA : 0,
-                geometry.refcountOrder(),
-                HeaderCodec.headerLengthFor(options.version()),
-                zstd ? Header.COMPRESSION_ZSTD : 0,
-                extensions,
-                backing == null ? null : backing.file());
-    }
-
-    /** Names of features help whoever does not know them; where they do not fit, the image does without. */
-    private static byte[] firstCluster(Header header, Path path) throws Qcow2Exception {
-        if (header.version() >= 3) {
-            List<HeaderExtension> named = new ArrayList<>(header.extensions());
-            named.add(FeatureNames.table());
-            Header withNames = header.withExtensions(named);
-            if (HeaderCodec.fits(withNames)) {
-                return HeaderCodec.encode(withNames, path);
-            }
-        }
-        return HeaderCodec.encode(header, path);
     }
 }

@@ -30,6 +30,12 @@ public final class L2Entry {
         return hostOffset | COPIED;
     }
 
+    /** An entry for a stream of {@code length} bytes at any host offset. */
+    public static long compressed(long streamOffset, int length, int clusterBits) {
+        long sectors = (streamOffset + length - 1) / Geometry.SECTOR - streamOffset / Geometry.SECTOR;
+        return COMPRESSED | sectors << streamShift(clusterBits) | streamOffset;
+    }
+
     /** Whether the cluster is stored compressed. */
     public static boolean isCompressed(long entry) {
         return (entry & COMPRESSED) != 0;
