@@ -83,16 +83,20 @@ final class MountCommand implements Callable<Integer> {
     @Option(
             names = "--workers",
             paramLabel = "N",
-            description = "Threads that serve requests, 1 to 256 (default: one a processor, at least two).")
+            description = "Threads that serve requests, 1 to 256 (default: one a processor, at least two). Over"
+                    + " io_uring there is always one a processor.")
     private @Nullable Integer workers;
 
     @Option(
             names = "--transport",
-            paramLabel = "kernel|jnr-fuse",
+            paramLabel = "kernel|io_uring|jnr-fuse",
             converter = TransportName.class,
-            description = "How requests come from the kernel: from /dev/fuse itself (kernel, the default), or through"
-                    + " libfuse2 (jnr-fuse), which is slower, takes requests of at most 128 KiB, and serves direct"
-                    + " I/O of one file one at a time.")
+            description =
+                    "How requests come from the kernel: from /dev/fuse itself (kernel, the default), over io_uring"
+                            + " (io_uring), which is faster for several programs at once, slower for one that keeps many"
+                            + " requests under way, and from /dev/fuse all the same where the host has no FUSE over io_uring,"
+                            + " or through libfuse2 (jnr-fuse), which is slower, takes requests of at most 128 KiB, and serves direct"
+                            + " I/O of one file one at a time.")
     private Transport transport = Transport.KERNEL;
 
     @Option(

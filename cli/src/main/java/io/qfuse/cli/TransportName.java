@@ -10,9 +10,11 @@ final class TransportName implements ITypeConverter<Transport> {
     public Transport convert(String name) {
         return switch (name) {
             case "kernel" -> Transport.KERNEL;
+            case "io_uring" -> Transport.IO_URING;
             case "jnr-fuse" -> Transport.JNR_FUSE;
             default ->
-                throw new TypeConversionException("'" + name + "' is no transport; there are kernel and jnr-fuse");
+                throw new TypeConversionException(
+                        "'" + name + "' is no transport; there are kernel, io_uring and jnr-fuse");
         };
     }
 }

@@ -7,6 +7,7 @@ import io.qfuse.fuse.kernel.KernelMount;
 import io.qfuse.fuse.kernel.KernelTransport;
 import io.qfuse.fuse.kernel.ReadAhead;
 import io.qfuse.fuse.kernel.ReportCall;
+import io.qfuse.fuse.kernel.RingTransport;
 import io.qfuse.qcow2.Disk;
 import io.qfuse.qcow2.HostAccess;
 import java.io.IOException;
@@ -88,11 +89,11 @@ public final class Mount implements AutoCloseable {
             hints.add("without CAP_SYS_RESOURCE (for PR_SET_IO_FLUSHER) a file system in a loop device on " + place
                     + " can hang where memory is short; keep memory limits off this process");
         }
-        var session = start(files, place, options, allowOther, transport);
+        var session = start(files, place, options, allowOther, transport, hints);
         String device = MountPoint.ours(place)
                 .orElseThrow(() -> new MountException(place, "was changed by somebody else while it was mounted at"))
                 .device();
-        if (transport == Transport.KERNEL) {
+        if (transport != Transport.JNR_FUSE) {
             ReadAhead.raise(device);
         }
         return new Mount(place, device, session, files, List.copyOf(hints));
@@ -116,10 +117,16 @@ public final class Mount implements AutoCloseable {
     }
 
     private static TransportSession start(
-            ImageFileSystem files, Path place, MountOptions options, boolean allowOther, Transport transport)
+            ImageFileSystem files,
+            Path place,
+            MountOptions options,
+            boolean allowOther,
+            Transport transport,
+            List<String> hints)
             throws IOException {
         return switch (transport) {
             case KERNEL -> KernelTransport.serve(files, place, options.fsName(), options, allowOther);
+            case IO_URING -> RingTransport.serve(files, place, options.fsName(), options, allowOther, hints::add);
             case JNR_FUSE -> Libfuse2Transport.serve(files, place, options.fsName(), options, allowOther);
         };
     }

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
@@ -41,8 +42,13 @@ abstract class MountFixture {
     /** The transport under test. */
     abstract Transport transport();
 
+    private Optional<IoUringSwitch> hostSwitch = Optional.empty();
+
     @BeforeEach
     void mount_one_disk() throws IOException {
+        if (transport() == Transport.IO_URING) {
+            hostSwitch = Optional.of(IoUringSwitch.enabled(true));
+        }
         place = Files.createDirectory(temporary.resolve("mount point"));
         disk.fill(0, random(3 * MIB, 1));
         raw = mount(place, MountOptions.defaults(), image("disk", disk)).resolve("disk.raw");
@@ -53,12 +59,17 @@ abstract class MountFixture {
         for (Mount mount : mounts) {
             mount.close();
         }
+        hostSwitch.ifPresent(IoUringSwitch::close);
         assertThat(MountTable.read().ours())
                 .noneMatch(entry -> entry.mountPoint().startsWith(temporary));
     }
 
     Path mount(Path at, MountOptions options, ServedImage... images) throws IOException {
-        mounts.add(Mount.serve(List.of(images), at, options, transport()));
+        Mount mount = Mount.serve(List.of(images), at, options, transport());
+        mounts.add(mount);
+        assertThat(mount.hints())
+                .as("over the transport that is asked for")
+                .noneMatch(hint -> hint.contains("io_uring"));
         return at;
     }
 

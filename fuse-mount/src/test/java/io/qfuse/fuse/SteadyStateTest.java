@@ -72,10 +72,24 @@ final class SteadyStateTest {
     }
 
     @Test
+    void reads_and_writes_over_io_uring_allocate_nothing() throws Exception {
+        IoUringSwitch on = IoUringSwitch.enabled(true);
+        try {
+            assertNothingAllocated(Transport.IO_URING);
+        } finally {
+            on.close();
+        }
+    }
+
+    @Test
     void reads_and_writes_allocate_nothing() throws Exception {
+        assertNothingAllocated(Transport.KERNEL);
+    }
+
+    private void assertNothingAllocated(Transport transport) throws Exception {
         var image = new ServedImage("disk.raw", new IdleDisk(), temporary);
         Path place = Files.createDirectory(temporary.resolve("mnt"));
-        try (var mount = Mount.serve(List.of(image), place, MountOptions.defaults(), Transport.KERNEL);
+        try (var mount = Mount.serve(List.of(image), place, MountOptions.defaults(), transport);
                 var file = FileChannel.open(
                         mount.rawFile(image), StandardOpenOption.READ, StandardOpenOption.WRITE, DirectIo.DIRECT)) {
             readAndWrite(file);

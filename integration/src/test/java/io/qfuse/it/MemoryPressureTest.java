@@ -8,7 +8,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
@@ -99,7 +98,7 @@ class MemoryPressureTest {
         Path image = scratch.path("disk.qcow2");
         scratch.directory("fs");
         scratch.qemuImg().ok("create", "-q", "-f", "qcow2", image, "1G");
-        String over = "--transport=" + transport.name().toLowerCase(Locale.ROOT).replace('_', '-');
+        String over = Qfuse.over(transport);
         return scratch.qfuse().ok("mount", "--pid-file=pid", over, image, scratch.directory("mnt"));
     }
 

@@ -3,7 +3,6 @@ package io.qfuse.it;
 import io.qfuse.fuse.Transport;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Locale;
 import java.util.stream.Stream;
 
 /**
@@ -36,7 +35,12 @@ record Qfuse(Shell shell, Path launcher) {
 
     /** The option of {@code qfuse mount} for a transport. */
     static String over(Transport transport) {
-        return "--transport=" + transport.name().toLowerCase(Locale.ROOT).replace('_', '-');
+        IoUringHost.permit(transport);
+        return switch (transport) {
+            case KERNEL -> "--transport=kernel";
+            case IO_URING -> "--transport=io_uring";
+            case JNR_FUSE -> "--transport=jnr-fuse";
+        };
     }
 
     /** Runs one command to its end. */

@@ -27,6 +27,7 @@ record ServedHere(Disk disk, Mount mount, Path raw) implements AutoCloseable {
 
     /** Mounts an image that is opened in that way. */
     static ServedHere serve(Path image, Path mountPoint, Transport transport, OpenOptions open) throws IOException {
+        IoUringHost.permit(transport);
         Disk disk = Images.open(image, open);
         try {
             ServedImage served = ServedImage.of(disk, image);

@@ -21,6 +21,8 @@ final class OwnRequest {
 
     private static final int LSEEK = 46;
     private static final int IOCTL = 39;
+    private static final int USER = 24;
+    private static final int REQUEST_HEADER = 40;
     private static final int REPLY_HEADER = 16;
 
     private OwnRequest() {}
@@ -34,7 +36,7 @@ final class OwnRequest {
         int error = 0;
         int body = 0;
         try {
-            body = message.getInt(4) == LSEEK ? seek(message, files) : ReportCall.answer(message, message, files);
+            body = message.getInt(4) == LSEEK ? seek(message, files) : report(message, files);
         } catch (IOException | RuntimeException | Error e) {
             error = Errno.logged(e);
         }
@@ -46,5 +48,14 @@ final class OwnRequest {
         long position = files.seek(message.getLong(40), message.getLong(48), message.getInt(56));
         message.putLong(REPLY_HEADER, position);
         return Long.BYTES;
+    }
+
+    private static int report(ByteBuffer message, ImageFileSystem files) throws IOException {
+        return ReportCall.answer(
+                message.getInt(USER), from(message, REQUEST_HEADER), from(message, REPLY_HEADER), files);
+    }
+
+    private static ByteBuffer from(ByteBuffer message, int start) {
+        return message.slice(start, message.capacity() - start).order(message.order());
     }
 }

@@ -6,6 +6,7 @@ import io.qfuse.fuse.ImageFileSystem;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The conversation with the kernel about one mount.
@@ -33,6 +34,10 @@ import java.util.List;
  * Nobody stops a worker: an unmount makes its read fail, after the request it was serving is done. Only then are
  * descriptors closed, so that no number is used again under a thread's feet.
  *
+ * <h2>Over io_uring</h2>
+ *
+ * Where it is wanted, {@link Rings} carry what clients wait for, and one worker reads the rest.
+ *
  * <h2>Why not the obvious way</h2>
  *
  * libfuse calls back from C for each request: through a table of functions, with a copy into its buffers and requests of
@@ -44,7 +49,8 @@ final class FuseSession {
 
     private final int device;
     private final ImageFileSystem files;
-    private final Negotiated negotiated = new Negotiated();
+    private final Optional<Rings> rings;
+    private final Negotiated negotiated;
     private final List<Thread> threads = new ArrayList<>();
 
     /** The session's descriptor and its clones, until they are closed; guarded by this. */
@@ -54,23 +60,41 @@ final class FuseSession {
      * A session that is not yet served.
      *
      * @param device the mount's descriptor of /dev/fuse, which the session closes at its end
+     * @param rings what most requests shall come over; none for /dev/fuse
      */
-    FuseSession(int device, ImageFileSystem files) {
+    FuseSession(int device, ImageFileSystem files, Optional<Rings> rings) {
         this.device = device;
         this.files = files;
+        this.rings = rings;
+        this.negotiated = new Negotiated(rings.isPresent());
         descriptors.add(device);
     }
 
-    /** Greets the kernel and starts the workers. */
+    /**
+     * Greets the kernel and starts the workers; with rings, one beside theirs.
+     *
+     * @throws RingsRefusedException where the kernel wants none; what was started ends with the mount
+     */
     void start(int workers) throws IOException {
         var first = new Worker(device, files, negotiated);
         while (!negotiated.done()) {
             if (!first.serveOne()) {
+                rings.ifPresent(Rings::close);
                 closeDescriptors();
                 throw new IOException(KernelMount.DEVICE + ": the kernel ended the mount before it began");
             }
         }
+        if (rings.isPresent() && !negotiated.overRings()) {
+            rings.get().close();
+            closeDescriptors();
+            throw new RingsRefusedException("the kernel does not offer it to this mount");
+        }
         start(first, 0);
+        if (rings.isPresent()) {
+            rings.get().threads(device, files, negotiated).forEach(this::start);
+            rings.get().awaitRegistered();
+            return;
+        }
         for (int i = 1; i < workers; i++) {
             start(new Worker(cloneOrShare(), files, negotiated), i);
         }
@@ -90,7 +114,10 @@ final class FuseSession {
     }
 
     private void start(Worker worker, int number) {
-        var thread = new Thread(worker, "fuse-" + number);
+        start(new Thread(worker, "fuse-" + number));
+    }
+
+    private void start(Thread thread) {
         thread.setDaemon(true);
         threads.add(thread);
         thread.start();

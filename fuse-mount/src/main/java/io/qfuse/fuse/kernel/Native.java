@@ -74,6 +74,8 @@ final class Native {
 
         int waitpid(int pid, long status, int options);
 
+        int munmap(long address, long length);
+
         int geteuid();
 
         int getegid();

@@ -30,21 +30,23 @@ final class Operations {
 
     private final ImageFileSystem files;
     private final Negotiated negotiated;
+    private final Message message;
     private final ByteBuffer in;
-    private final long requestAddress;
-    private final long bodyAddress;
+    private final long dataAddress;
+    private final long replyAddress;
     private final Replies replies;
 
-    Operations(ImageFileSystem files, Negotiated negotiated, PageBuffer request, PageBuffer reply) {
+    Operations(ImageFileSystem files, Negotiated negotiated, Message message) {
         this.files = files;
         this.negotiated = negotiated;
-        this.in = request.bytes();
-        this.requestAddress = request.address();
-        this.bodyAddress = reply.address() + OUT_HEADER;
-        this.replies = new Replies(reply.bytes());
+        this.message = message;
+        this.in = message.body();
+        this.dataAddress = message.dataAddress();
+        this.replyAddress = message.replyAddress();
+        this.replies = new Replies(message.reply());
     }
 
-    /** Does the request in the request buffer and returns the length of the reply's body, or {@link #NO_REPLY}. */
+    /** Does the request and returns the length of the reply's body, or {@link #NO_REPLY}. */
     int serve(int opcode, long node) throws IOException {
         return switch (opcode) {
             case READ -> read(node);
@@ -59,7 +61,7 @@ final class Operations {
             case LSEEK -> replies.position(files.seek(node, in.getLong(IO_OFFSET), in.getInt(LSEEK_WHENCE)));
             case ACCESS -> access(node);
             case OPENDIR -> openDirectory(node);
-            case IOCTL -> ReportCall.answer(in, replies.bytes(), files);
+            case IOCTL -> ReportCall.answer(message.header().getInt(IN_USER), in, message.reply(), files);
             case READDIR -> readDirectory(node);
             case INIT -> init();
             // A close makes nothing durable, as on any file system; only fsync does.
@@ -73,11 +75,11 @@ final class Operations {
     }
 
     private int read(long node) throws IOException {
-        return files.read(node, in.getLong(IO_OFFSET), bodyAddress, size());
+        return files.read(node, in.getLong(IO_OFFSET), replyAddress, size());
     }
 
     private int write(long node) throws IOException {
-        return replies.written(files.write(node, in.getLong(IO_OFFSET), requestAddress + WRITE_DATA, size()));
+        return replies.written(files.write(node, in.getLong(IO_OFFSET), dataAddress, size()));
     }
 
     /** The size that a request names: inside the buffers, whatever it says. */
@@ -160,14 +162,19 @@ final class Operations {
             throw new ErrnoException(Errno.EINVAL, "the kernel speaks FUSE " + major + ", not " + MAJOR);
         }
         negotiated.kernelMinor(in.getInt(INIT_MINOR));
-        return replies.init(in.getInt(INIT_READAHEAD), in.getInt(INIT_FLAGS) & WANTED_FLAGS);
+        int offered = in.getInt(INIT_FLAGS);
+        int offered2 = (offered & INIT_EXT) != 0 ? in.getInt(INIT_FLAGS2) : 0;
+        boolean overRings = negotiated.offerRings((offered2 & OVER_IO_URING) != 0);
+        return overRings
+                ? replies.init(in.getInt(INIT_READAHEAD), (offered & WANTED_FLAGS) | INIT_EXT, OVER_IO_URING)
+                : replies.init(in.getInt(INIT_READAHEAD), offered & WANTED_FLAGS, 0);
     }
 
     /** The name behind the header, up to its zero byte. */
     private String name() {
-        int length = in.getInt(IN_LENGTH) - IN_HEADER;
+        int length = message.header().getInt(IN_LENGTH) - IN_HEADER;
         byte[] bytes = new byte[Math.max(0, length)];
-        in.get(IN_HEADER, bytes);
+        message.name().get(0, bytes);
         int end = 0;
         while (end < bytes.length && bytes[end] != 0) {
             end++;

@@ -50,23 +50,23 @@ final class Protocol {
      * | size | ...           | length | mode |      | whence | pad |
      *  16     20              16       24            16       20
      *
-     * A write's data follow its body of 40 bytes.
+     * A write's data follow its body of 40 bytes, over /dev/fuse. These and the following offsets are those in the body.
      */
-    static final int IO_OFFSET = IN_HEADER + 8;
-    static final int IO_SIZE = IN_HEADER + 16;
-    static final int WRITE_DATA = IN_HEADER + 40;
-    static final int FALLOCATE_LENGTH = IN_HEADER + 16;
-    static final int FALLOCATE_MODE = IN_HEADER + 24;
-    static final int LSEEK_WHENCE = IN_HEADER + 16;
+    static final int IO_OFFSET = 8;
+    static final int IO_SIZE = 16;
+    static final int WRITE_BODY = 40;
+    static final int FALLOCATE_LENGTH = 16;
+    static final int FALLOCATE_MODE = 24;
+    static final int LSEEK_WHENCE = 16;
 
     /*
      * SETATTR: valid u32 @0, fh u64 @8, size u64 @16, ..., mode u32 @68, unused u32, uid u32 @76, gid u32 @80
      */
-    static final int SETATTR_VALID = IN_HEADER;
-    static final int SETATTR_SIZE = IN_HEADER + 16;
-    static final int SETATTR_MODE = IN_HEADER + 68;
-    static final int SETATTR_UID = IN_HEADER + 76;
-    static final int SETATTR_GID = IN_HEADER + 80;
+    static final int SETATTR_VALID = 0;
+    static final int SETATTR_SIZE = 16;
+    static final int SETATTR_MODE = 68;
+    static final int SETATTR_UID = 76;
+    static final int SETATTR_GID = 80;
     static final int FATTR_MODE = 1;
     static final int FATTR_UID = 1 << 1;
     static final int FATTR_GID = 1 << 2;
@@ -79,12 +79,12 @@ final class Protocol {
      * | in_size | out_size |                                      8         12         16
      *  24        28
      */
-    static final int IOCTL_COMMAND = IN_HEADER + 12;
-    static final int IOCTL_OUT_SIZE = IN_HEADER + 28;
+    static final int IOCTL_COMMAND = 12;
+    static final int IOCTL_OUT_SIZE = 28;
     static final int IOCTL_REPLY = 16;
 
-    static final int OPEN_FLAGS = IN_HEADER;
-    static final int ACCESS_MASK = IN_HEADER;
+    static final int OPEN_FLAGS = 0;
+    static final int ACCESS_MASK = 0;
 
     /*
      * INIT                              its reply
@@ -95,10 +95,11 @@ final class Protocol {
      *                                   | max_write | time_gran | max_pages u16 | align u16 | flags2 | ... 64
      *                                    20          24          28              30          32
      */
-    static final int INIT_MAJOR = IN_HEADER;
-    static final int INIT_MINOR = IN_HEADER + 4;
-    static final int INIT_READAHEAD = IN_HEADER + 8;
-    static final int INIT_FLAGS = IN_HEADER + 12;
+    static final int INIT_MAJOR = 0;
+    static final int INIT_MINOR = 4;
+    static final int INIT_READAHEAD = 8;
+    static final int INIT_FLAGS = 12;
+    static final int INIT_FLAGS2 = 16;
     static final int INIT_REPLY = 64;
 
     static final int ASYNC_READ = 1;
@@ -108,6 +109,12 @@ final class Protocol {
     static final int HANDLE_KILLPRIV = 1 << 19;
     static final int ABORT_ERROR = 1 << 21;
     static final int MAX_PAGES = 1 << 22;
+
+    /** There are more flags, in flags2. */
+    static final int INIT_EXT = 1 << 30;
+
+    /** In flags2. */
+    static final int OVER_IO_URING = 1 << 9;
 
     /*
      * attr, 88 bytes: ino @0, size @8, blocks @16, atime mtime ctime u64 @24 @32 @40, their nanoseconds u32 @48 @52 @56,

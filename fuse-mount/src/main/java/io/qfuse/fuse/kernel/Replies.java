@@ -8,7 +8,6 @@ import static io.qfuse.fuse.kernel.Protocol.INIT_REPLY;
 import static io.qfuse.fuse.kernel.Protocol.LSEEK_REPLY;
 import static io.qfuse.fuse.kernel.Protocol.MAX_IO;
 import static io.qfuse.fuse.kernel.Protocol.OPEN_REPLY;
-import static io.qfuse.fuse.kernel.Protocol.OUT_HEADER;
 import static io.qfuse.fuse.kernel.Protocol.PAGE;
 import static io.qfuse.fuse.kernel.Protocol.STATFS_REPLY;
 import static io.qfuse.fuse.kernel.Protocol.WRITE_REPLY;
@@ -18,7 +17,7 @@ import io.qfuse.fuse.Statistics;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
-/** The bodies of replies, written behind the header; each method returns the body's length. */
+/** The bodies of replies; each method returns the body's length. */
 final class Replies {
 
     /** How long the kernel may keep a name: for good, names never change. */
@@ -39,68 +38,63 @@ final class Replies {
         this.out = out;
     }
 
-    ByteBuffer bytes() {
-        return out;
-    }
-
-    int init(int kernelReadAhead, int flags) {
+    int init(int kernelReadAhead, int flags, int flags2) {
         clear(INIT_REPLY);
-        int body = OUT_HEADER;
-        out.putInt(body, Protocol.MAJOR);
-        out.putInt(body + 4, Protocol.MINOR);
-        out.putInt(body + 8, kernelReadAhead);
-        out.putInt(body + 12, flags);
-        out.putShort(body + 16, (short) MAX_BACKGROUND);
-        out.putShort(body + 18, (short) CONGESTION);
-        out.putInt(body + 20, MAX_IO);
-        out.putInt(body + 24, 1);
-        out.putShort(body + 28, (short) (MAX_IO / PAGE));
+        out.putInt(0, Protocol.MAJOR);
+        out.putInt(4, Protocol.MINOR);
+        out.putInt(8, kernelReadAhead);
+        out.putInt(12, flags);
+        out.putShort(16, (short) MAX_BACKGROUND);
+        out.putShort(18, (short) CONGESTION);
+        out.putInt(20, MAX_IO);
+        out.putInt(24, 1);
+        out.putShort(28, (short) (MAX_IO / PAGE));
+        out.putInt(32, flags2);
         return INIT_REPLY;
     }
 
     int entry(NodeAttributes attributes) {
         clear(ENTRY_ATTR + ATTR);
-        out.putLong(OUT_HEADER, attributes.node());
-        out.putLong(OUT_HEADER + 16, NAME_SECONDS);
-        out.putLong(OUT_HEADER + 24, ATTRIBUTE_SECONDS);
-        attributes(OUT_HEADER + ENTRY_ATTR, attributes);
+        out.putLong(0, attributes.node());
+        out.putLong(16, NAME_SECONDS);
+        out.putLong(24, ATTRIBUTE_SECONDS);
+        attributes(ENTRY_ATTR, attributes);
         return ENTRY_ATTR + ATTR;
     }
 
     int attributes(NodeAttributes attributes) {
         clear(ATTR_REPLY_ATTR + ATTR);
-        out.putLong(OUT_HEADER, ATTRIBUTE_SECONDS);
-        attributes(OUT_HEADER + ATTR_REPLY_ATTR, attributes);
+        out.putLong(0, ATTRIBUTE_SECONDS);
+        attributes(ATTR_REPLY_ATTR, attributes);
         return ATTR_REPLY_ATTR + ATTR;
     }
 
     int open(int flags) {
         clear(OPEN_REPLY);
-        out.putInt(OUT_HEADER + 8, flags);
+        out.putInt(8, flags);
         return OPEN_REPLY;
     }
 
     int written(int bytes) {
         clear(WRITE_REPLY);
-        out.putInt(OUT_HEADER, bytes);
+        out.putInt(0, bytes);
         return WRITE_REPLY;
     }
 
     int position(long offset) {
-        out.putLong(OUT_HEADER, offset);
+        out.putLong(0, offset);
         return LSEEK_REPLY;
     }
 
     int statistics(Statistics statistics) {
         clear(STATFS_REPLY);
-        int body = OUT_HEADER;
-        out.putLong(body, statistics.capacity() / Statistics.BLOCK);
-        out.putLong(body + 8, statistics.free() / Statistics.BLOCK);
-        out.putLong(body + 16, statistics.free() / Statistics.BLOCK);
-        out.putLong(body + 24, statistics.files());
-        out.putInt(body + 40, Statistics.BLOCK);
-        out.putInt(body + 44, NAME_MAX);
-        out.putInt(body + 48, Statistics.BLOCK);
+        out.putLong(0, statistics.capacity() / Statistics.BLOCK);
+        out.putLong(8, statistics.free() / Statistics.BLOCK);
+        out.putLong(16, statistics.free() / Statistics.BLOCK);
+        out.putLong(24, statistics.files());
+        out.putInt(40, Statistics.BLOCK);
+        out.putInt(44, NAME_MAX);
+        out.putInt(48, Statistics.BLOCK);
         return STATFS_REPLY;
     }
 
@@ -116,14 +110,13 @@ final class Replies {
         if (at + size > limit) {
             return -1;
         }
-        int start = OUT_HEADER + at;
-        out.putLong(start, node);
-        out.putLong(start + 8, next);
-        out.putInt(start + 16, text.length);
-        out.putInt(start + 20, directory ? DIRENT_DIRECTORY : DIRENT_FILE);
-        out.put(start + DIRENT_NAME, text);
+        out.putLong(at, node);
+        out.putLong(at + 8, next);
+        out.putInt(at + 16, text.length);
+        out.putInt(at + 20, directory ? DIRENT_DIRECTORY : DIRENT_FILE);
+        out.put(at + DIRENT_NAME, text);
         for (int i = DIRENT_NAME + text.length; i < size; i++) {
-            out.put(start + i, (byte) 0);
+            out.put(at + i, (byte) 0);
         }
         return at + size;
     }
@@ -148,7 +141,7 @@ final class Replies {
     /** The memory still holds an earlier reply. */
     private void clear(int length) {
         for (int i = 0; i < length; i += 8) {
-            out.putLong(OUT_HEADER + i, 0);
+            out.putLong(i, 0);
         }
     }
 }

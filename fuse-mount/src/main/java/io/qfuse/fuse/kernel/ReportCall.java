@@ -1,11 +1,9 @@
 package io.qfuse.fuse.kernel;
 
 import static io.qfuse.fuse.kernel.Native.LIBC;
-import static io.qfuse.fuse.kernel.Protocol.IN_USER;
 import static io.qfuse.fuse.kernel.Protocol.IOCTL_COMMAND;
 import static io.qfuse.fuse.kernel.Protocol.IOCTL_OUT_SIZE;
 import static io.qfuse.fuse.kernel.Protocol.IOCTL_REPLY;
-import static io.qfuse.fuse.kernel.Protocol.OUT_HEADER;
 
 import io.qfuse.fuse.Errno;
 import io.qfuse.fuse.ErrnoException;
@@ -30,12 +28,16 @@ public final class ReportCall {
 
     private ReportCall() {}
 
-    /** Lays the reply's body behind its header and returns the body's length. The two buffers may be one. */
-    public static int answer(ByteBuffer request, ByteBuffer reply, ImageFileSystem files) throws IOException {
+    /**
+     * Lays down the reply's body and returns its length.
+     *
+     * @param user who asks
+     * @param request the request's body; the reply may overwrite it
+     */
+    public static int answer(int user, ByteBuffer request, ByteBuffer reply, ImageFileSystem files) throws IOException {
         if (request.getInt(IOCTL_COMMAND) != COMMAND) {
             throw new ErrnoException(Errno.ENOTTY, "an ioctl of others");
         }
-        int user = request.getInt(IN_USER);
         if (user != 0 && user != KernelMount.uid()) {
             throw new ErrnoException(Errno.EACCES, "user " + user + " asks for the statistics");
         }
@@ -43,10 +45,10 @@ public final class ReportCall {
         if (text.length > request.getInt(IOCTL_OUT_SIZE)) {
             throw new ErrnoException(Errno.EINVAL, "a report of " + text.length + " bytes");
         }
-        reply.putInt(OUT_HEADER, text.length);
-        reply.putInt(OUT_HEADER + 4, 0);
-        reply.putLong(OUT_HEADER + 8, 0);
-        reply.put(OUT_HEADER + IOCTL_REPLY, text);
+        reply.putInt(0, text.length);
+        reply.putInt(4, 0);
+        reply.putLong(8, 0);
+        reply.put(IOCTL_REPLY, text);
         return IOCTL_REPLY + text.length;
     }
 

@@ -5,11 +5,7 @@ import static io.qfuse.fuse.kernel.Native.LIBC;
 import io.qfuse.fuse.Errno;
 import io.qfuse.fuse.ImageFileSystem;
 import io.qfuse.fuse.IoFlusher;
-import io.qfuse.fuse.RequestKind;
-import io.qfuse.fuse.RequestTally;
-import java.io.IOException;
 import java.lang.System.Logger.Level;
-import java.nio.ByteBuffer;
 
 /** One thread's loop: read a request, have it done, write the reply. It owns its two buffers and its descriptor. */
 final class Worker implements Runnable {
@@ -20,17 +16,15 @@ final class Worker implements Runnable {
     private static final int REQUEST_ROOM = 8192;
 
     private final int device;
-    private final PageBuffer request = new PageBuffer(Protocol.WRITE_DATA, Protocol.MAX_IO + REQUEST_ROOM);
+    private final PageBuffer request =
+            new PageBuffer(Protocol.IN_HEADER + Protocol.WRITE_BODY, Protocol.MAX_IO + REQUEST_ROOM);
     private final PageBuffer reply = new PageBuffer(Protocol.OUT_HEADER, Protocol.MAX_IO);
-    private final ByteBuffer in = request.bytes();
-    private final ByteBuffer out = reply.bytes();
-    private final Operations operations;
-    private final RequestTally tally;
+    private final int capacity = request.bytes().capacity();
+    private final Service service;
 
     Worker(int device, ImageFileSystem files, Negotiated negotiated) {
         this.device = device;
-        this.tally = files.newTally();
-        this.operations = new Operations(files, negotiated, request, reply);
+        this.service = new Service(files, negotiated, Message.of(request, reply), files.newTally());
     }
 
     /** Serves until the file system is gone. */
@@ -53,52 +47,19 @@ final class Worker implements Runnable {
 
     /** Reads one request and serves it; {@code false} when there will be no more. */
     boolean serveOne() {
-        long got = LIBC.read(device, request.address(), in.capacity());
+        long got = LIBC.read(device, request.address(), capacity);
         if (got >= Protocol.IN_HEADER) {
-            serve();
+            int bodyLength = service.serve();
+            if (bodyLength != Operations.NO_REPLY) {
+                send(bodyLength);
+            }
             return true;
         }
         return got < 0 && goesOn(Native.errno());
     }
 
-    private void serve() {
-        long begun = System.nanoTime();
-        int opcode = in.getInt(Protocol.IN_OPCODE);
-        int length;
-        int error = 0;
-        try {
-            length = operations.serve(opcode, in.getLong(Protocol.IN_NODE));
-        } catch (IOException | RuntimeException | Error e) {
-            // Whatever it was: a client waits for an answer, and the next one for this thread.
-            error = Errno.logged(e);
-            length = 0;
-        }
-        count(opcode, System.nanoTime() - begun, error, length);
-        if (length != Operations.NO_REPLY) {
-            send(in.getLong(Protocol.IN_UNIQUE), error, length);
-        }
-    }
-
-    /** Before the reply is sent: whoever has got it finds it counted. */
-    private void count(int opcode, long nanos, int error, int length) {
-        RequestKind kind = RequestKind.of(opcode);
-        if (error != 0) {
-            tally.failed(kind, nanos);
-        } else {
-            switch (kind) {
-                case READ -> tally.served(kind, nanos, length);
-                case WRITE -> tally.served(kind, nanos, out.getInt(Protocol.OUT_HEADER));
-                default -> tally.served(kind, nanos, 0);
-            }
-        }
-    }
-
-    private void send(long unique, int error, int bodyLength) {
-        int length = Protocol.OUT_HEADER + bodyLength;
-        out.putInt(Protocol.OUT_LENGTH, length);
-        out.putInt(Protocol.OUT_ERROR, -error);
-        out.putLong(Protocol.OUT_UNIQUE, unique);
-        if (LIBC.write(device, reply.address(), length) < 0) {
+    private void send(int bodyLength) {
+        if (LIBC.write(device, reply.address(), Protocol.OUT_HEADER + bodyLength) < 0) {
             int errno = Native.errno();
             // ENOENT: the client was killed meanwhile; ENODEV: unmounted, which the next read tells, too.
             if (errno != Errno.ENOENT && errno != Errno.ENODEV) {

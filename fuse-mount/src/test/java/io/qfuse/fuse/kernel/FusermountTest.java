@@ -12,6 +12,7 @@ import io.qfuse.fuse.ServedImage;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -37,7 +38,7 @@ final class FusermountTest {
         var files = ImageFileSystem.directory(
                 List.of(ServedImage.of(disk, Path.of("/x/disk.qcow2"))), new Permissions(0, 0, 0600, 0755));
         Path place = temporary.toRealPath();
-        var session = new FuseSession(Fusermount.mount(place, OPTIONS), files);
+        var session = new FuseSession(Fusermount.mount(place, OPTIONS), files, Optional.empty());
         session.start(3);
         try {
             assertThat(Files.readAllBytes(place.resolve("disk.raw"))).isEqualTo(bytes);

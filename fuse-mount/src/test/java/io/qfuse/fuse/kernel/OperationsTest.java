@@ -21,23 +21,24 @@ import org.junit.jupiter.api.Test;
 final class OperationsTest {
 
     private static final int BODY = Protocol.OUT_HEADER;
+    private static final int WRITE_DATA = Protocol.IN_HEADER + Protocol.WRITE_BODY;
     private static final int MIB = 1 << 20;
 
     private final MemoryDisk disk = new MemoryDisk(2 * MIB, true);
     private final ImageFileSystem files = ImageFileSystem.directory(
             List.of(ServedImage.of(disk, Path.of("/x/disk.qcow2"))), new Permissions(1, 2, 0600, 0755));
-    private final PageBuffer request = new PageBuffer(Protocol.WRITE_DATA, Protocol.MAX_IO + 8192);
+    private final PageBuffer request = new PageBuffer(WRITE_DATA, Protocol.MAX_IO + 8192);
     private final PageBuffer reply = new PageBuffer(Protocol.OUT_HEADER, Protocol.MAX_IO);
     private final ByteBuffer in = request.bytes();
     private final ByteBuffer out = reply.bytes();
-    private final Negotiated negotiated = new Negotiated();
-    private final Operations operations = new Operations(files, negotiated, request, reply);
+    private final Negotiated negotiated = new Negotiated(false);
+    private final Operations operations = new Operations(files, negotiated, Message.of(request, reply));
 
     @Test
     void data_lie_on_page_borders() {
-        assertThat((request.address() + Protocol.WRITE_DATA) % 4096).isZero();
+        assertThat((request.address() + WRITE_DATA) % 4096).isZero();
         assertThat((reply.address() + Protocol.OUT_HEADER) % 4096).isZero();
-        assertThat(in.capacity()).isEqualTo(Protocol.WRITE_DATA + Protocol.MAX_IO + 8192);
+        assertThat(in.capacity()).isEqualTo(WRITE_DATA + Protocol.MAX_IO + 8192);
     }
 
     @Test
@@ -54,6 +55,23 @@ final class OperationsTest {
         in.putInt(52, 1);
         operations.serve(26, 0);
         assertThat(out.getInt(BODY + 12)).isEqualTo(1);
+    }
+
+    @Test
+    void rings_are_taken_only_where_both_sides_want_them() throws Exception {
+        in.putInt(40, 7).putInt(44, 42).putInt(52, -1).putInt(56, -1);
+        operations.serve(26, 0);
+        assertThat(out.getInt(BODY + 32)).isZero();
+        var wanting = new Negotiated(true);
+        var other = new Operations(files, wanting, Message.of(request, reply));
+        other.serve(26, 0);
+        assertThat(out.getInt(BODY + 12) & 1 << 30).as("there are more flags").isNotZero();
+        assertThat(out.getInt(BODY + 32)).isEqualTo(1 << 9);
+        assertThat(wanting.overRings()).isTrue();
+        in.putInt(52, ~(1 << 30));
+        other.serve(26, 0);
+        assertThat(out.getInt(BODY + 32)).as("the kernel has no more flags").isZero();
+        assertThat(wanting.overRings()).isFalse();
     }
 
     @Test

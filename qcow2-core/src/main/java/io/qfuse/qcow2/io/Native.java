@@ -77,6 +77,12 @@ final class Native {
 
         int fdatasync(int fd);
 
+        int getpid();
+
+        int sched_setaffinity(int thread, long size, long mask);
+
+        int sched_getaffinity(int thread, long size, long mask);
+
         int fallocate(int fd, int mode, long offset, long length);
 
         int ftruncate(int fd, long length);

@@ -1,5 +1,6 @@
 package io.qfuse.qcow2.parallel;
 
+import io.qfuse.qcow2.io.ThreadAffinity;
 import java.io.IOException;
 import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
@@ -56,8 +57,13 @@ public final class Helpers {
                 TimeUnit.SECONDS,
                 new SynchronousQueue<>(),
                 work -> {
-                    // Started by who asks for it, it inherits what the transport has set for its threads.
-                    Thread thread = new Thread(work, name + "-" + number.getAndIncrement());
+                    // Started by who asks for it, it inherits what the transport has set for its threads: that it
+                    // writes back what others wait for shall stay, that it keeps to one processor shall not.
+                    Runnable anywhere = () -> {
+                        ThreadAffinity.release();
+                        work.run();
+                    };
+                    Thread thread = new Thread(anywhere, name + "-" + number.getAndIncrement());
                     thread.setDaemon(true);
                     return thread;
                 },

@@ -4,10 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
+import io.qfuse.qcow2.io.ThreadAffinity;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
@@ -54,6 +59,39 @@ final class HelpersTest {
                 .filter(thread -> thread.getName().startsWith("test-"))
                 .toList();
         assertThat(ours).hasSizeLessThanOrEqualTo(3).allMatch(Thread::isDaemon);
+    }
+
+    @Test
+    void helpers_run_wherever_the_process_may_though_the_caller_keeps_to_one_processor() throws Exception {
+        Helpers helpers = new Helpers("free", 1);
+        Map<String, String> processors = new ConcurrentHashMap<>();
+        CountDownLatch both = new CountDownLatch(2);
+        Thread caller = new Thread(
+                () -> {
+                    ThreadAffinity.keepOn(0);
+                    try {
+                        helpers.share(2, part -> {
+                            processors.put(Thread.currentThread().getName(), processors("thread-self"));
+                            both.countDown();
+                            await(both);
+                        });
+                    } catch (IOException e) {
+                        throw new UncheckedIOException(e);
+                    }
+                },
+                "caller");
+        caller.start();
+        caller.join();
+        assertThat(processors).containsOnlyKeys("caller", "free-0");
+        assertThat(processors.get("free-0")).isEqualTo(processors("self"));
+        assertThat(processors.get("caller")).doesNotContain("-", ",");
+    }
+
+    private static String processors(String task) throws IOException {
+        return Files.readAllLines(Path.of("/proc", task, "status")).stream()
+                .filter(line -> line.startsWith("Cpus_allowed_list:"))
+                .findFirst()
+                .orElseThrow();
     }
 
     @Test
