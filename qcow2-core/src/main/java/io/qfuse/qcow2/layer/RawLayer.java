@@ -11,11 +11,18 @@ import java.util.Optional;
 /**
  * A raw file as the lowest layer of a chain. Its size is rounded up to whole sectors, the added bytes are zeroes (format
  * notes, section 11). Its holes are what the host file system says.
+ *
+ * <p>A file system may walk over each page of a run to tell where it ends (tmpfs does). So the last run of data found is
+ * remembered: whoever copies cluster after cluster out of a large file would walk through it once for each of them. Holes are
+ * not: what was one when it was asked may have been filled since.
  */
 public final class RawLayer implements Layer {
 
     private final HostFile file;
     private final long size;
+
+    /** The run of data found last; threads that race lose nothing but time. */
+    private volatile Extent known = new Extent(Extent.Kind.DATA, 0, 0);
 
     /** A layer over a file, which is closed with it. */
     public RawLayer(HostFile file) throws IOException {
@@ -45,6 +52,10 @@ public final class RawLayer implements Layer {
 
     @Override
     public Extent nextExtent(long offset) throws IOException {
+        Extent last = known;
+        if (offset >= last.offset() && offset < last.end()) {
+            return new Extent(Extent.Kind.DATA, offset, last.end() - offset);
+        }
         long data = file.seekData(offset);
         if (data < 0 || data >= size) {
             return new Extent(Extent.Kind.HOLE, offset, size - offset);
@@ -53,7 +64,9 @@ public final class RawLayer implements Layer {
             return new Extent(Extent.Kind.HOLE, offset, data - offset);
         }
         long hole = Math.max(offset + 1, Math.min(file.seekHole(offset), size));
-        return new Extent(Extent.Kind.DATA, offset, hole - offset);
+        Extent found = new Extent(Extent.Kind.DATA, offset, hole - offset);
+        known = found;
+        return found;
     }
 
     @Override
