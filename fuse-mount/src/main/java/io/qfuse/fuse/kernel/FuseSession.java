@@ -51,6 +51,7 @@ final class FuseSession {
     private final ImageFileSystem files;
     private final Optional<Rings> rings;
     private final Negotiated negotiated;
+    private final Polling polling = new Polling();
     private final List<Thread> threads = new ArrayList<>();
 
     /** The session's descriptor and its clones, until they are closed; guarded by this. */
@@ -76,7 +77,7 @@ final class FuseSession {
      * @throws RingsRefusedException where the kernel wants none; what was started ends with the mount
      */
     void start(int workers) throws IOException {
-        var first = new Worker(device, files, negotiated);
+        var first = new Worker(device, files, negotiated, polling);
         while (!negotiated.done()) {
             if (!first.serveOne()) {
                 rings.ifPresent(Rings::close);
@@ -96,7 +97,7 @@ final class FuseSession {
             return;
         }
         for (int i = 1; i < workers; i++) {
-            start(new Worker(cloneOrShare(), files, negotiated), i);
+            start(new Worker(cloneOrShare(), files, negotiated, polling), i);
         }
     }
 
@@ -126,18 +127,23 @@ final class FuseSession {
     private int cloneOrShare() {
         int clone = LIBC.open(KernelMount.DEVICE, Native.O_RDWR | Native.O_CLOEXEC);
         if (clone < 0) {
-            return device;
+            return share();
         }
         try (var master = new NativeBytes(8)) {
             master.putInt(0, device);
             if (LIBC.ioctl(clone, FUSE_DEV_IOC_CLONE, master.address()) < 0) {
                 LIBC.close(clone);
-                return device;
+                return share();
             }
         }
         synchronized (this) {
             descriptors.add(clone);
         }
         return clone;
+    }
+
+    private int share() {
+        polling.forbid();
+        return device;
     }
 }

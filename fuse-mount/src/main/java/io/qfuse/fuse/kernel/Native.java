@@ -13,6 +13,8 @@ final class Native {
     static final int O_RDWR = 2;
     static final int O_CLOEXEC = 02000000;
     static final int O_PATH = 010000000;
+    static final int O_NONBLOCK = 04000;
+    static final int F_SETFL = 4;
 
     /** Room for a posix_spawn_file_actions_t: 80 bytes in glibc and in musl. */
     static final int SPAWN_FILE_ACTIONS_SIZE = 128;
@@ -43,6 +45,8 @@ final class Native {
         long read(int fd, long address, long length);
 
         long write(int fd, long address, long length);
+
+        int fcntl(int fd, int command, long argument);
 
         int ioctl(int fd, long request, long argument);
 

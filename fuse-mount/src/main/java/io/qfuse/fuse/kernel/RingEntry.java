@@ -69,7 +69,7 @@ final class RingEntry {
 
     /** Does the request that has come, sends its reply and asks for the next one. */
     void serve(Ring ring) {
-        int length = service.serve();
+        int length = service.serve(System.nanoTime());
         head.putInt(PAYLOAD_LENGTH, Math.max(length, 0));
         ring.command(device, COMMIT_AND_FETCH, number, queue, head.getLong(COMMIT_ID), 0, 0);
     }

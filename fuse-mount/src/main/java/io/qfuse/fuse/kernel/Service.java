@@ -12,6 +12,7 @@ final class Service {
     private final Message message;
     private final Operations operations;
     private final RequestTally tally;
+    private long ended;
 
     /**
      * A service of what lies in {@code message} at the time of each call.
@@ -27,10 +28,10 @@ final class Service {
     /**
      * Does the request and lays down its reply, header and body.
      *
+     * @param begun when it arrived, as {@link System#nanoTime} has it
      * @return the length of the reply's body, or {@link Operations#NO_REPLY}
      */
-    int serve() {
-        long begun = System.nanoTime();
+    int serve(long begun) {
         int opcode = message.header().getInt(Protocol.IN_OPCODE);
         int length;
         int error = 0;
@@ -41,11 +42,17 @@ final class Service {
             error = Errno.logged(e);
             length = 0;
         }
-        count(opcode, System.nanoTime() - begun, error, length);
+        ended = System.nanoTime();
+        count(opcode, ended - begun, error, length);
         if (length != Operations.NO_REPLY) {
             putHeader(error, length);
         }
         return length;
+    }
+
+    /** When the last request was done. */
+    long ended() {
+        return ended;
     }
 
     /** Before the reply is sent: whoever has got it finds it counted. */
