@@ -134,8 +134,8 @@ class ConvertCommandTest {
     @ValueSource(strings = {"INT", "TERM", "HUP"})
     void a_signal_leaves_nothing(String signal) throws Exception {
         Path large = scratch.path("large.raw");
-        scratch.shell().run("sh", "-c", "head -c 300M /dev/urandom > large.raw").ok();
-        Process process = scratch.qfuse().start("convert", "-c", "-O", "qcow2", large, "out/x");
+        scratch.shell().run("sh", "-c", "head -c 600M /dev/urandom > large.raw").ok();
+        Process process = scratch.qfuse().start("convert", "-c", "-m", "1", "-O", "qcow2", large, "out/x");
         Await.until("it has begun", () -> made().findAny().isPresent());
         assertThat(scratch.path("out/x")).doesNotExist();
         scratch.shell().run("kill", "-" + signal, process.pid()).ok();
