@@ -29,6 +29,7 @@ import picocli.CommandLine.Spec;
             CreateCommand.class,
             InfoCommand.class,
             ConvertCommand.class,
+            CheckCommand.class,
             StatsCommand.class,
             DemoCommand.class,
             CommandLine.HelpCommand.class

@@ -101,10 +101,10 @@ final class RepairTest {
     }
 
     /** An image that was written to and closed, then marked dirty, with what it has to read as. */
-    private static final class Used {
+    static final class Used {
 
         private final ImageKind kind;
-        private final MemoryHostFile image;
+        final MemoryHostFile image;
         private final MemoryHostFile base;
         private final byte[] content;
 
@@ -112,6 +112,10 @@ final class RepairTest {
         private final Map<Use, List<Long>> places = new EnumMap<>(Use.class);
 
         Used(ImageKind kind) throws IOException {
+            this(kind, true);
+        }
+
+        Used(ImageKind kind, boolean dirty) throws IOException {
             this.kind = kind;
             int size = kind.clusterBits() < 16 ? 300_032 : 1 << 20;
             this.image = kind.create(size);
@@ -133,7 +137,9 @@ final class RepairTest {
             }
             CheckedImage.requireClean(image);
             findPlaces();
-            put(image, HeaderField.INCOMPATIBLE, get(image, HeaderField.INCOMPATIBLE) | Features.DIRTY);
+            if (dirty) {
+                put(image, HeaderField.INCOMPATIBLE, get(image, HeaderField.INCOMPATIBLE) | Features.DIRTY);
+            }
         }
 
         private void findPlaces() throws IOException {
@@ -280,11 +286,11 @@ final class RepairTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-            0x4000 | 0x8100000000005000 | entry 0 of the L2 table at 0x4000 is 0x8100000000005000: reserved bits are set
-            0x4000 | 0x8000000000005200 | the data cluster of entry 0 of the L2 table at 0x4000 begins at 0x5200, not at the start of a cluster
-            0x4000 | 0x8000000001000000 | data cluster of 4096 bytes at 0x1000000 lies behind the end of the file
-            0x4000 | 0x8000000000004000 | data cluster lies at 0x4000, where something else is as well
-            0x4000 | 0xc000000000005000 | entry 0 of the L2 table at 0x4000 is 0xc000000000005000: COPIED is set for a compressed cluster
+            0x4000 | 0x8100000000005000 | entry 0 of the L2 table at 0x4000 (guest offset 0x0) is 0x8100000000005000: reserved bits are set
+            0x4000 | 0x8000000000005200 | the data cluster of entry 0 of the L2 table at 0x4000 (guest offset 0x0) begins at 0x5200, not at the start of a cluster
+            0x4000 | 0x8000000001000000 | the data cluster of entry 0 of the L2 table at 0x4000 (guest offset 0x0) of 4096 bytes at 0x1000000 lies behind the end of the file
+            0x4000 | 0x8000000000004000 | the data cluster of entry 0 of the L2 table at 0x4000 (guest offset 0x0) lies at 0x4000, where something else is as well
+            0x4000 | 0xc000000000005000 | entry 0 of the L2 table at 0x4000 (guest offset 0x0) is 0xc000000000005000: COPIED is set for a compressed cluster
             0x3000 | 0x8000000000003000 | the L2 table of entry 0 of the active L1 table lies at 0x3000, where something else is as well
             0x3000 | 0x8000000000004200 | the L2 table of entry 0 of the active L1 table begins at 0x4200, not at the start of a cluster
             0x3000 | 0x8000000000000000 | entry 0 of the active L1 table is 0x8000000000000000: no table, but not 0
@@ -311,7 +317,7 @@ final class RepairTest {
                 .isInstanceOfSatisfying(
                         Qcow2Exception.class, e -> assertThat(e.kind()).isEqualTo(Kind.CORRUPT))
                 .hasMessage("image.qcow2: dirty, and more is wrong than its refcounts: " + why
-                        + "; run qemu-img check -r all");
+                        + "; run qfuse check -r all");
         assertThat(file.calls()).isEmpty();
     }
 

@@ -47,7 +47,8 @@ final class BitmapCheck {
                     Use.TABLE,
                     directory.get().offset(),
                     directory.get().length(),
-                    1);
+                    1,
+                    0);
             for (int i = 0; i < directory.get().bitmaps().size(); i++) {
                 check(
                         "the table of bitmap entry " + i,
@@ -59,7 +60,7 @@ final class BitmapCheck {
     private void check(String what, BitmapRecord bitmap) throws IOException {
         long offset = bitmap.tableOffset();
         long length = bitmap.tableSize() * ENTRY;
-        if (!tally.add(what, Use.TABLE, offset, length, 1)) {
+        if (!tally.add(what, Use.TABLE, offset, length, 1, 0)) {
             return;
         }
         if (geometry.offsetInCluster(offset) != 0) {
@@ -85,7 +86,7 @@ final class BitmapCheck {
         } else if (geometry.offsetInCluster(offset) != 0) {
             report.add(new Unaligned("a data cluster of " + what, offset), 1);
         } else if (offset != 0) {
-            tally.add("bitmap data", Use.TABLE, offset, geometry.clusterSize(), 1);
+            tally.add("bitmap data", Use.TABLE, offset, geometry.clusterSize(), 1, 0);
         }
     }
 }

@@ -11,10 +11,21 @@ public final class CheckReport {
     private static final int KEPT = 1000;
 
     private final List<Finding> findings = new ArrayList<>();
+    private long unnamed;
     private long leaks;
     private long corruptions;
+    private ClusterCounts clusters = new ClusterCounts();
+    private long end;
 
     CheckReport() {}
+
+    void counted(ClusterCounts counts) {
+        clusters = counts;
+    }
+
+    void endsAt(long offset) {
+        end = offset;
+    }
 
     void add(Finding finding, long times) {
         if (finding.severity() == Severity.LEAK) {
@@ -24,12 +35,19 @@ public final class CheckReport {
         }
         if (findings.size() < KEPT) {
             findings.add(finding);
+        } else {
+            unnamed++;
         }
     }
 
     /** The findings in the order they were met, as many as are kept. */
     public List<Finding> findings() {
         return Collections.unmodifiableList(findings);
+    }
+
+    /** How many findings more there were than are kept. */
+    public long unnamed() {
+        return unnamed;
     }
 
     /** Clusters that are counted more often than they are used. */
@@ -40,6 +58,26 @@ public final class CheckReport {
     /** Everything worse than a leak. */
     public long corruptions() {
         return corruptions;
+    }
+
+    /** Clusters that the active tables name, for data or in reserve. */
+    public long allocatedClusters() {
+        return clusters.allocated();
+    }
+
+    /** Those that do not lie right behind the one before them, and all compressed ones. */
+    public long fragmentedClusters() {
+        return clusters.fragmented();
+    }
+
+    /** Those that are stored compressed. */
+    public long compressedClusters() {
+        return clusters.compressed();
+    }
+
+    /** Where the last cluster of the file ends that is counted or referred to, in bytes. */
+    public long end() {
+        return end;
     }
 
     /** Whether nothing at all is wrong. */

@@ -28,7 +28,9 @@ final class CopiedCheck implements TableWalk.L2Visitor {
     private final L2Format format;
     private final Refcounts refcounts;
     private final CheckReport report;
-    private boolean correcting;
+    private boolean setting;
+    private boolean clearing;
+    private long corrected;
 
     CopiedCheck(HostFile file, Header header, Refcounts refcounts, CheckReport report) {
         this.file = file;
@@ -42,14 +44,25 @@ final class CopiedCheck implements TableWalk.L2Visitor {
     /** Reports the flags that are wrong. */
     void check() throws IOException {
         TableWalk walk = new TableWalk(file, geometry, this);
-        walk.l1(header.l1Offset(), header.l1Size(), this::visitL1);
+        walk.activeL1(header.l1Offset(), header.l1Size(), this::visitL1);
         walk.finish();
     }
 
     /** Reports the flags that are wrong and turns them over; a write changes flags and nothing else. */
     void correct() throws IOException {
-        correcting = true;
+        setting = true;
+        clearing = true;
         check();
+    }
+
+    /** Reports the flags that are wrong, and sets those that are missing. */
+    void set() throws IOException {
+        setting = true;
+        check();
+    }
+
+    private boolean corrects(long entry) {
+        return L2Entry.isCopied(entry) ? clearing : setting;
     }
 
     private void visitL1(int index, long entry) throws IOException {
@@ -60,7 +73,8 @@ final class CopiedCheck implements TableWalk.L2Visitor {
         long refcount = refcounts.get(geometry.clusterIndex(offset));
         if (isWrong(entry, refcount)) {
             report.add(new CopiedWrong("entry " + index + " of the active L1 table", entry, refcount), 1);
-            if (correcting) {
+            if (corrects(entry)) {
+                corrected++;
                 byte[] bytes = new byte[Long.BYTES];
                 ByteBuffer.wrap(bytes).putLong(entry ^ L1Entry.COPIED);
                 file.write(header.l1Offset() + (long) Long.BYTES * index, bytes, 0, bytes.length);
@@ -68,12 +82,17 @@ final class CopiedCheck implements TableWalk.L2Visitor {
         }
     }
 
+    /** How many flags were turned over. */
+    long corrected() {
+        return corrected;
+    }
+
     @Override
-    public void visit(long offset, ByteBuffer table, long times) throws IOException {
-        int firstWrong = table.capacity();
-        int end = 0;
-        for (int at = 0; at < table.capacity(); at += format.entrySize()) {
-            long entry = table.getLong(at);
+    public void visit(L2Table table) throws IOException {
+        int first = -1;
+        int last = -1;
+        for (int i = 0; i < table.entries(); i++) {
+            long entry = table.entry(i);
             if (L2Entry.isCompressed(entry) || !format.hasCluster(entry)) {
                 continue;
             }
@@ -81,17 +100,17 @@ final class CopiedCheck implements TableWalk.L2Visitor {
             long cluster = geometry.clusterIndex(L2Entry.hostOffset(entry));
             long refcount = format.external() ? 1 : refcounts.get(cluster);
             if (isWrong(entry, refcount)) {
-                String what = "entry " + at / format.entrySize() + " of the L2 table at 0x" + Long.toHexString(offset);
-                report.add(new CopiedWrong(what, entry, refcount), times);
-                table.putLong(at, entry ^ L2Entry.COPIED);
-                firstWrong = Math.min(firstWrong, at);
-                end = at + Long.BYTES;
+                report.add(new CopiedWrong(table.place(i), entry, refcount), table.times());
+                if (corrects(entry)) {
+                    table.setEntry(i, entry ^ L2Entry.COPIED);
+                    corrected += table.times();
+                    first = first < 0 ? i : first;
+                    last = i;
+                }
             }
         }
-        if (correcting && end > 0) {
-            byte[] part = new byte[end - firstWrong];
-            table.get(firstWrong, part);
-            file.write(offset + firstWrong, part, 0, part.length);
+        if (last >= 0) {
+            table.write(file, first, last);
         }
     }
 

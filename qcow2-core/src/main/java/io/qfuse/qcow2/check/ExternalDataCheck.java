@@ -8,7 +8,6 @@ import io.qfuse.qcow2.format.L1Entry;
 import io.qfuse.qcow2.format.L2Entry;
 import io.qfuse.qcow2.io.HostFile;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.util.HashMap;
 import java.util.Map;
 
@@ -31,7 +30,7 @@ final class ExternalDataCheck implements TableWalk.L2Visitor {
             report.add(new BrokenTable("internal snapshots in an image with an external data file"), 1);
         }
         TableWalk walk = new TableWalk(file, geometry, this);
-        walk.l1(
+        walk.activeL1(
                 header.l1Offset(),
                 header.l1Size(),
                 (index, entry) -> indexes.putIfAbsent(L1Entry.l2Offset(entry), index));
@@ -39,19 +38,14 @@ final class ExternalDataCheck implements TableWalk.L2Visitor {
     }
 
     @Override
-    public void visit(long offset, ByteBuffer table, long times) {
-        long guest = indexes.getOrDefault(offset, 0) * geometry.l2Reach();
-        for (int at = 0; at < table.capacity(); at += format.entrySize()) {
-            long entry = table.getLong(at);
+    public void visit(L2Table table) {
+        long guest = indexes.getOrDefault(table.offset(), 0) * geometry.l2Reach();
+        for (int i = 0; i < table.entries(); i++) {
+            long entry = table.entry(i);
             boolean standard = !L2Entry.isCompressed(entry) && format.hasCluster(entry);
             if (standard && L2Entry.hostOffset(entry) != guest) {
-                String what = "entry " + at / format.entrySize() + " of the L2 table at 0x" + Long.toHexString(offset);
-                report.add(
-                        new InvalidEntry(
-                                what,
-                                entry,
-                                "not the guest offset 0x" + Long.toHexString(guest) + " in the external data file"),
-                        times);
+                String why = "not the guest offset 0x" + Long.toHexString(guest) + " in the external data file";
+                report.add(new InvalidEntry(table.place(i), entry, why), table.times());
             }
             guest += geometry.clusterSize();
         }

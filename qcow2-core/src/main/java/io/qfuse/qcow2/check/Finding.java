@@ -1,5 +1,7 @@
 package io.qfuse.qcow2.check;
 
+import java.util.Optional;
+
 /** One thing that is wrong with an image. */
 public sealed interface Finding {
 
@@ -19,6 +21,11 @@ public sealed interface Finding {
         return Severity.CORRUPTION;
     }
 
+    /** What a repair does about it, as in "a repair ..."; empty where it can do nothing. */
+    default Optional<String> remedy() {
+        return Optional.empty();
+    }
+
     /**
      * More counted than there are references.
      *
@@ -30,6 +37,11 @@ public sealed interface Finding {
         @Override
         public Severity severity() {
             return Severity.LEAK;
+        }
+
+        @Override
+        public Optional<String> remedy() {
+            return Optional.of(references == 0 ? "frees the cluster" : "lowers the refcount to " + references);
         }
 
         @Override
@@ -47,6 +59,11 @@ public sealed interface Finding {
      */
     record RefcountTooLow(long offset, long refcount, long references) implements Finding {
         @Override
+        public Optional<String> remedy() {
+            return Optional.of("raises the refcount to " + references);
+        }
+
+        @Override
         public String sentence() {
             return "cluster at " + hex(offset) + ": refcount " + refcount + ", but references " + references;
         }
@@ -60,6 +77,11 @@ public sealed interface Finding {
      * @param refcount what is stored for the cluster that it names
      */
     record CopiedWrong(String what, long entry, long refcount) implements Finding {
+        @Override
+        public Optional<String> remedy() {
+            return Optional.of("makes the flag what the refcount is then");
+        }
+
         @Override
         public String sentence() {
             return what + " is " + hex(entry) + ": COPIED is " + (entry < 0 ? "set" : "clear")
@@ -85,8 +107,18 @@ public sealed interface Finding {
      *
      * @param what what it is
      * @param offset where it begins
+     * @param reserve whether it is no more than space set aside for a cluster that reads as zeroes
      */
-    record Unaligned(String what, long offset) implements Finding {
+    record Unaligned(String what, long offset, boolean reserve) implements Finding {
+        Unaligned(String what, long offset) {
+            this(what, offset, false);
+        }
+
+        @Override
+        public Optional<String> remedy() {
+            return reserve ? Optional.of("gives the space up") : Optional.empty();
+        }
+
         @Override
         public String sentence() {
             return what + " begins at " + hex(offset) + ", not at the start of a cluster";

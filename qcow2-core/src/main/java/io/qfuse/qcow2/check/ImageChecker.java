@@ -27,8 +27,11 @@ public final class ImageChecker {
         RefcountTally tally = References.count(file, header, report);
         StoredRefcounts refcounts = new StoredRefcounts(file, header);
         refcounts.countReferences(tally, report);
-        refcounts.compare(tally, report);
-        new CopiedCheck(file, header, refcounts::get, report).check();
+        boolean flagsRight = refcounts.compare(tally, report);
+        // Counting has seen all flags; where one may be wrong the tables are read again to tell which.
+        if (!flagsRight || !report.isSafe() || header.hasExternalData()) {
+            new CopiedCheck(file, header, refcounts::get, report).check();
+        }
         if (header.hasExternalData()) {
             new ExternalDataCheck(header, report).check(file, header);
         }

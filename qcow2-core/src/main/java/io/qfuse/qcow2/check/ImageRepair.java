@@ -13,8 +13,8 @@ import java.lang.System.Logger.Level;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes the refcounts and COPIED flags of an image what its tables say, as {@code qemu-img check -r all} does, and ends
- * its dirty state (format notes, sections 2 and 21).
+ * Makes the refcounts and COPIED flags of a dirty image what its tables say, as {@code qemu-img check -r all} does, and ends
+ * its dirty state (format notes, sections 2 and 21). What a user asks for is {@link RequestedRepair}.
  *
  * <h2>What</h2>
  *
@@ -114,7 +114,7 @@ public final class ImageRepair {
         if (!stored.countReferences(tally, new CheckReport()) || !stored.cover(tally)) {
             return null;
         }
-        stored.correct(tally, counts);
+        stored.correct(tally, StoredRefcounts.Correction.ALL, counts);
         return tally;
     }
 
@@ -126,7 +126,7 @@ public final class ImageRepair {
                     Kind.CORRUPT,
                     file.path(),
                     "dirty, and more is wrong than its refcounts: "
-                            + found.findings().get(0).sentence() + "; run qemu-img check -r all");
+                            + found.findings().get(0).sentence() + "; run qfuse check -r all");
         }
         return tally;
     }

@@ -7,7 +7,8 @@ import io.qfuse.qcow2.check.RefcountTally.Use;
 import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.format.L2Entry;
 import java.io.IOException;
-import java.nio.ByteBuffer;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /** Checks the entries of L2 tables and counts what they refer to. */
 final class L2Check implements TableWalk.L2Visitor {
@@ -16,6 +17,8 @@ final class L2Check implements TableWalk.L2Visitor {
     private final L2Format format;
     private final RefcountTally tally;
     private final CheckReport report;
+    private final ClusterCounts counts = new ClusterCounts();
+    private final Place place = new Place();
 
     L2Check(Geometry geometry, L2Format format, RefcountTally tally, CheckReport report) {
         this.geometry = geometry;
@@ -24,72 +27,96 @@ final class L2Check implements TableWalk.L2Visitor {
         this.report = report;
     }
 
+    /** How the clusters of the active tables lie. */
+    ClusterCounts counts() {
+        return counts;
+    }
+
     @Override
-    public void visit(long offset, ByteBuffer table, long times) throws IOException {
-        for (int at = 0; at < table.capacity(); at += format.entrySize()) {
-            long entry = table.getLong(at);
-            long bitmap = format.extended() ? table.getLong(at + 8) : 0;
+    public void visit(L2Table table) throws IOException {
+        counts.startTable();
+        int entries = table.entries();
+        for (int i = 0; i < entries; i++) {
+            long entry = table.entry(i);
+            long bitmap = format.extended() ? table.bitmap(i) : 0;
             if ((entry | bitmap) == 0) {
                 continue;
             }
-            Place place = new Place(offset, at / format.entrySize(), entry, times);
             if (L2Entry.isCompressed(entry)) {
-                compressed(place, bitmap);
+                compressed(table, i, entry, bitmap);
             } else {
-                standard(place, bitmap);
+                standard(table, i, entry, bitmap);
             }
         }
     }
 
-    private void compressed(Place place, long bitmap) throws IOException {
-        long entry = place.entry;
+    private void compressed(L2Table table, int index, long entry, long bitmap) throws IOException {
         if (L2Entry.isCopied(entry)) {
-            invalid(place, "COPIED is set for a compressed cluster");
+            invalid(table, index, "COPIED is set for a compressed cluster");
         }
         if (format.external()) {
-            invalid(place, "compressed cluster in an image with an external data file");
+            invalid(table, index, "compressed cluster in an image with an external data file");
         } else if (bitmap != 0) {
-            invalid(place, "subclusters of a compressed cluster");
+            invalid(table, index, "subclusters of a compressed cluster");
         } else {
             int clusterBits = geometry.clusterBits();
             long stream = L2Entry.streamOffset(entry, clusterBits);
-            tally.add("compressed stream", Use.DATA, stream, L2Entry.streamLength(entry, clusterBits), place.times);
+            int length = L2Entry.streamLength(entry, clusterBits);
+            place.at("the compressed stream of ", table, index);
+            tally.add(place, Use.DATA, stream, length, table.times(), 0);
+            counts.compressed(table.activeTimes());
         }
     }
 
-    private void standard(Place place, long bitmap) throws IOException {
-        long entry = place.entry;
+    private void standard(L2Table table, int index, long entry, long bitmap) throws IOException {
         if ((entry & format.reserved()) != 0) {
-            report.add(new ReservedBits(place.toString(), entry), place.times);
+            report.add(new ReservedBits(table.place(index), entry), table.times());
         }
         if (!format.hasCluster(entry)) {
             if ((bitmap & L2Format.ALLOCATED) != 0) {
-                invalid(place, "subclusters are allocated without a cluster");
+                invalid(table, index, "subclusters are allocated without a cluster");
             }
             return;
         }
         if (((bitmap >>> 32) & bitmap) != 0) {
-            invalid(place, "subclusters are both allocated and zero");
+            invalid(table, index, "subclusters are both allocated and zero");
         }
         long offset = L2Entry.hostOffset(entry);
         if (geometry.offsetInCluster(offset) != 0) {
-            String what = format.holdsData(entry, bitmap) ? "data cluster" : "preallocated cluster";
-            report.add(new Unaligned("the " + what + " of " + place, offset), place.times);
+            boolean reserve = !format.holdsData(entry, bitmap);
+            String what = reserve ? "preallocated cluster" : "data cluster";
+            report.add(new Unaligned("the " + what + " of " + table.place(index), offset, reserve), table.times());
+        }
+        if (table.activeTimes() > 0) {
+            counts.standard(offset, geometry.clusterSize(), table.activeTimes());
         }
         if (!format.external()) {
-            tally.add("data cluster", Use.DATA, offset, geometry.clusterSize(), place.times);
+            int flag = table.activeTimes() > 0 ? RefcountTally.flag(entry) : 0;
+            place.at("the data cluster of ", table, index);
+            tally.add(place, Use.DATA, offset, geometry.clusterSize(), table.times(), flag);
         }
     }
 
-    private void invalid(Place place, String why) {
-        report.add(new InvalidEntry(place.toString(), place.entry, why), place.times);
+    private void invalid(L2Table table, int index, String why) {
+        report.add(new InvalidEntry(table.place(index), table.entry(index), why), table.times());
     }
 
-    /** Where an entry is; named only for a finding. */
-    private record Place(long table, int index, long entry, long times) {
+    /** What an entry refers to: one object for all entries, since only findings want the name. */
+    private static final class Place implements Supplier<String> {
+
+        private String what = "";
+        private @Nullable L2Table table;
+        private int index;
+
+        void at(String referred, L2Table in, int entry) {
+            what = referred;
+            table = in;
+            index = entry;
+        }
+
         @Override
-        public String toString() {
-            return "entry " + index + " of the L2 table at 0x" + Long.toHexString(table);
+        public String get() {
+            return table == null ? what : what + table.place(index);
         }
     }
 }

@@ -42,19 +42,25 @@ final class References {
     }
 
     private void count() throws IOException {
-        tally.add("the header", Use.TABLE, 0, geometry.clusterSize(), 1);
+        tally.add("the header", Use.TABLE, 0, geometry.clusterSize(), 1, 0);
         countGuestTables();
         countCryptoHeader();
         new BitmapCheck(file, geometry, tally, report).check(header);
     }
 
     private void countGuestTables() throws IOException {
-        TableWalk walk = new TableWalk(file, geometry, new L2Check(geometry, L2Format.of(header), tally, report));
-        countL1(walk, "the active L1 table", header.l1Offset(), header.l1Size());
+        L2Check entries = new L2Check(geometry, L2Format.of(header), tally, report);
+        TableWalk walk = new TableWalk(file, geometry, entries);
+        String active = "the active L1 table";
+        if (countL1(active, header.l1Offset(), header.l1Size())) {
+            walk.activeL1(
+                    header.l1Offset(), header.l1Size(), TableWalk.counting(active, true, geometry, tally, report));
+        }
         if (header.snapshotCount() > 0) {
             countSnapshots(walk);
         }
         walk.finish();
+        report.counted(entries.counts());
     }
 
     private void countSnapshots(TableWalk walk) throws IOException {
@@ -77,21 +83,24 @@ final class References {
             } else if (snapshot.l1Size() > Limits.MAX_L1_SIZE) {
                 report.add(new OutsideFile(what, snapshot.l1Offset(), snapshot.l1Size() * ENTRY), 1);
             } else {
-                countL1(walk, what, snapshot.l1Offset(), snapshot.l1Size());
+                if (countL1(what, snapshot.l1Offset(), snapshot.l1Size())) {
+                    walk.snapshotL1(
+                            snapshot.l1Offset(),
+                            snapshot.l1Size(),
+                            TableWalk.counting(what, false, geometry, tally, report));
+                }
             }
         }
-        tally.add("the snapshot table", Use.TABLE, header.snapshotsOffset(), table.length(), 1);
+        tally.add("the snapshot table", Use.TABLE, header.snapshotsOffset(), table.length(), 1, 0);
     }
 
-    private void countL1(TableWalk walk, String what, long offset, long entries) throws IOException {
-        if (tally.add(what, Use.TABLE, offset, entries * ENTRY, 1)) {
-            walk.l1(offset, entries, TableWalk.counting(what, geometry, tally, report));
-        }
+    private boolean countL1(String what, long offset, long entries) throws IOException {
+        return tally.add(what, Use.TABLE, offset, entries * ENTRY, 1, 0);
     }
 
     private void countCryptoHeader() throws IOException {
         byte[] fields = header.extension(HeaderExtension.CRYPTO).orElse(new byte[2 * ENTRY]);
         ByteBuffer in = ByteBuffer.wrap(fields);
-        tally.add("the crypto header", Use.TABLE, in.getLong(0), in.getLong(ENTRY), 1);
+        tally.add("the crypto header", Use.TABLE, in.getLong(0), in.getLong(ENTRY), 1, 0);
     }
 }

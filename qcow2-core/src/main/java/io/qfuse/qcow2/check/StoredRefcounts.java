@@ -71,7 +71,7 @@ final class StoredRefcounts {
      * @return whether all are right, and nothing else lies where table and blocks are
      */
     boolean countReferences(RefcountTally tally, CheckReport report) throws Qcow2Exception {
-        boolean sound = tally.add("the refcount table", Use.TABLE, tableOffset, table.capacity(), 1);
+        boolean sound = tally.add("the refcount table", Use.TABLE, tableOffset, table.capacity(), 1, 0);
         for (int i = 0; i < entries(); i++) {
             long entry = entry(i);
             long offset = RefcountTableEntry.blockOffset(entry);
@@ -83,7 +83,7 @@ final class StoredRefcounts {
             } else if (geometry.clusterIndex(offset) >= tally.clusters()) {
                 wrong = new OutsideFile("refcount block " + i, offset, geometry.clusterSize());
             } else if (offset != 0) {
-                sound &= tally.add("refcount block " + i, Use.TABLE, offset, geometry.clusterSize(), 1);
+                sound &= tally.add("refcount block " + i, Use.TABLE, offset, geometry.clusterSize(), 1, 0);
             }
             if (wrong != null) {
                 report.add(wrong, 1);
@@ -93,20 +93,28 @@ final class StoredRefcounts {
         return sound;
     }
 
-    /** Reports every cluster whose stored refcount is not what was found. */
-    void compare(RefcountTally tally, CheckReport report) throws IOException {
-        byte[] stored = new byte[geometry.clusterSize()];
-        byte[] due = new byte[geometry.clusterSize()];
+    /**
+     * Reports every cluster whose stored refcount is not what was found.
+     *
+     * @return whether the COPIED flags of all entries agree with the stored refcounts for certain
+     */
+    boolean compare(RefcountTally tally, CheckReport report) throws IOException {
+        boolean flagsRight = true;
+        Difference blocks = new Difference(tally);
         for (int i = 0; i < entries(); i++) {
-            if (readDiffering(i, tally, stored, due)) {
-                report(i, tally.clusters(), stored, due, report);
+            if (blocks.read(i)) {
+                report(i, tally.clusters(), blocks, report);
             }
+            flagsRight &= blocks.flagsRight;
         }
         // Where there is no block every refcount is 0.
-        tally.referenced()
-                .filter(cluster -> !hasBlock(cluster))
-                .forEach(cluster ->
-                        report.add(new RefcountTooLow(geometry.clusterOffset(cluster), 0, tally.get(cluster)), 1));
+        long before = report.corruptions();
+        tally.referenced().filter(cluster -> !hasBlock(cluster)).forEach(cluster -> {
+            report.add(new RefcountTooLow(geometry.clusterOffset(cluster), 0, tally.get(cluster)), 1);
+            blocks.used = Math.max(blocks.used, cluster + 1);
+        });
+        report.endsAt(geometry.clusterOffset(blocks.used));
+        return flagsRight && report.corruptions() == before;
     }
 
     /** Whether every cluster that something refers to has a place for its count. */
@@ -115,47 +123,105 @@ final class StoredRefcounts {
     }
 
     /**
-     * Stores what was found in place of what is stored. Everything must be {@linkplain #cover covered}, by blocks that
-     * {@link #countReferences} found sound.
+     * Which counts may be changed.
      *
-     * @param report told what was wrong
+     * @param raise those that are lower than what was found
+     * @param lower those that are higher
      */
-    void correct(RefcountTally tally, CheckReport report) throws IOException {
-        byte[] stored = new byte[geometry.clusterSize()];
-        byte[] due = new byte[geometry.clusterSize()];
+    record Correction(boolean raise, boolean lower) {
+        static final Correction ALL = new Correction(true, true);
+    }
+
+    /**
+     * Stores what was found in place of what is stored, in blocks that {@link #countReferences} found sound.
+     *
+     * @param report told what was wrong and was corrected
+     */
+    void correct(RefcountTally tally, Correction what, CheckReport report) throws IOException {
+        Difference blocks = new Difference(tally);
         for (int i = 0; i < entries(); i++) {
-            if (readDiffering(i, tally, stored, due)) {
-                report(i, tally.clusters(), stored, due, report);
-                file.write(RefcountTableEntry.blockOffset(entry(i)), due, 0, due.length);
+            if (blocks.read(i)) {
+                blocks.keepBut(what);
+                report(i, tally.clusters(), blocks, report);
+                if (!Arrays.equals(blocks.stored, blocks.due)) {
+                    file.write(RefcountTableEntry.blockOffset(entry(i)), blocks.due, 0, blocks.due.length);
+                }
             }
         }
     }
 
-    /** Reads a block and what it has to be, where there is one that differs; holes are not read. */
-    private boolean readDiffering(int index, RefcountTally tally, byte[] stored, byte[] due) throws IOException {
-        long offset = RefcountTableEntry.blockOffset(entry(index));
-        if (offset <= 0 || geometry.offsetInCluster(offset) != 0) {
-            return false;
+    /** A block as it is stored beside what it has to be. */
+    private final class Difference {
+
+        private final RefcountTally tally;
+        private final StoredExtents extents = new StoredExtents(file);
+        private final byte[] stored = new byte[geometry.clusterSize()];
+        private final byte[] due = new byte[geometry.clusterSize()];
+        private long first; // cluster
+        private boolean flagsRight;
+
+        /** One more than the last cluster so far that is counted or referred to. */
+        private long used;
+
+        Difference(RefcountTally tally) throws IOException {
+            this.tally = tally;
         }
-        boolean holdsData = TableWalk.holdsData(file, offset, stored.length);
-        if (!tally.fillBlock(index, due) && !holdsData) {
-            return false;
+
+        /** Reads a block, where there is one; whether it differs. Holes are not read. */
+        boolean read(int index) throws IOException {
+            long offset = RefcountTableEntry.blockOffset(entry(index));
+            first = (long) index * geometry.refcountsPerBlock();
+            flagsRight = offset == 0;
+            if (offset <= 0 || geometry.offsetInCluster(offset) != 0) {
+                return false;
+            }
+            boolean holdsData = extents.holdsData(offset, stored.length);
+            RefcountTally.Block found = tally.fillBlock(index, due);
+            flagsRight = found != RefcountTally.Block.USED_FLAGS_WRONG;
+            if (found == RefcountTally.Block.UNUSED && !holdsData) {
+                return false;
+            }
+            if (holdsData) {
+                file.read(offset, stored);
+            } else {
+                Arrays.fill(stored, (byte) 0);
+            }
+            noteUsed();
+            boolean same = Arrays.equals(stored, due);
+            flagsRight &= same;
+            return !same;
         }
-        if (holdsData) {
-            file.read(offset, stored);
-        } else {
-            Arrays.fill(stored, (byte) 0);
+
+        private void noteUsed() {
+            int i = (int) Math.min(geometry.refcountsPerBlock(), tally.clusters() - first) - 1;
+            while (i >= 0 && width.get(stored, i) == 0 && width.get(due, i) == 0) {
+                i--;
+            }
+            if (i >= 0) {
+                used = Math.max(used, first + i + 1);
+            }
         }
-        return !Arrays.equals(stored, due);
+
+        /** Makes due what is stored, wherever no correction is asked for. */
+        void keepBut(Correction what) {
+            for (int i = 0; i < geometry.refcountsPerBlock(); i++) {
+                long is = width.get(stored, i);
+                long shall = width.get(due, i);
+                boolean wanted = is < shall ? what.raise() : what.lower();
+                if (is != shall && !wanted) {
+                    width.set(due, i, is);
+                }
+            }
+        }
     }
 
     /** Reports where a block differs; what lies behind the end of the file is nobody's loss. */
-    private void report(int index, long clusters, byte[] stored, byte[] due, CheckReport report) {
+    private void report(int index, long clusters, Difference blocks, CheckReport report) {
         long first = (long) index * geometry.refcountsPerBlock();
         int count = (int) Math.min(geometry.refcountsPerBlock(), clusters - first);
         for (int i = 0; i < count; i++) {
-            long refcount = width.get(stored, i);
-            long references = width.get(due, i);
+            long refcount = width.get(blocks.stored, i);
+            long references = width.get(blocks.due, i);
             long offset = geometry.clusterOffset(first + i);
             if (refcount > references) {
                 report.add(new Leak(offset, refcount, references), 1);

@@ -7,30 +7,29 @@ import io.qfuse.qcow2.check.RefcountTally.Use;
 import io.qfuse.qcow2.format.Geometry;
 import io.qfuse.qcow2.format.L1Entry;
 import io.qfuse.qcow2.io.HostFile;
+import io.qfuse.qcow2.parallel.Helpers;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.Supplier;
 
 /**
  * Walks L1 tables and the L2 tables they name. An L2 table that many L1 entries name is read once and counted as often:
  * so that snapshots cost little, and an image cannot make the walk endless by naming one table again and again. Holes
- * of the file are not read at all.
+ * of the file are not read at all. While some tables are visited, helpers read the next.
  *
- * <p>Memory: one piece of an L1 table, one L2 table, and the offsets of at most a million L2 tables.
+ * <p>Memory: one piece of an L1 table, 4 MiB of L2 tables, the offsets of at most a million L2 tables, and what entries of the
+ * active L1 table name, where it has not more than a quarter of a million.
  */
 final class TableWalk {
 
     /** What is done with the L2 tables. */
     @FunctionalInterface
     interface L2Visitor {
-        /**
-         * An L2 table.
-         *
-         * @param offset where it is
-         * @param table its bytes, one cluster
-         * @param times how many L1 entries name it
-         */
-        void visit(long offset, ByteBuffer table, long times) throws IOException;
+        /** An L2 table, in the order in which they lie in the file; by one thread at a time. */
+        void visit(L2Table table) throws IOException;
     }
 
     /** What is done with the entries of an L1 table that name an L2 table. */
@@ -43,21 +42,49 @@ final class TableWalk {
     private static final int ENTRY = 8;
     private static final int PIECE = 64 << 10;
     private static final int MOST_PENDING = 1 << 20;
+    private static final int MOST_NAMED = 1 << 18;
+
+    /** Stands in an offset, whose lowest bits are clear, for an entry of the active L1 table. */
+    private static final long ACTIVE = 1;
 
     private final HostFile file;
     private final Geometry geometry;
     private final L2Visitor visitor;
+    private final StoredExtents stored;
+    private final L2Table table;
+    private final Map<Long, Integer> indexes = new HashMap<>(); // of entries of the active L1 table, by what they name
     private long[] pending = new long[64];
     private int count;
+    private int next;
 
-    TableWalk(HostFile file, Geometry geometry, L2Visitor visitor) {
+    TableWalk(HostFile file, Geometry geometry, L2Visitor visitor) throws IOException {
         this.file = file;
         this.geometry = geometry;
         this.visitor = visitor;
+        this.stored = new StoredExtents(file);
+        this.table = new L2Table(geometry, offset -> indexes.getOrDefault(offset, -1));
     }
 
-    /** Visits the entries of an L1 table, and puts its L2 tables down for {@link #finish}. */
-    void l1(long offset, long entries, L1Visitor entryVisitor) throws IOException {
+    /** Visits the entries of the active L1 table, and puts its L2 tables down for {@link #finish}. */
+    void activeL1(long offset, long entries, L1Visitor entryVisitor) throws IOException {
+        l1(offset, entries, (index, entry) -> {
+            entryVisitor.visit(index, entry);
+            if (indexes.size() < MOST_NAMED) {
+                indexes.putIfAbsent(L1Entry.l2Offset(entry), index);
+            }
+            put(L1Entry.l2Offset(entry), ACTIVE);
+        });
+    }
+
+    /** Visits the entries of a snapshot's L1 table, and puts its L2 tables down for {@link #finish}. */
+    void snapshotL1(long offset, long entries, L1Visitor entryVisitor) throws IOException {
+        l1(offset, entries, (index, entry) -> {
+            entryVisitor.visit(index, entry);
+            put(L1Entry.l2Offset(entry), 0);
+        });
+    }
+
+    private void l1(long offset, long entries, L1Visitor entryVisitor) throws IOException {
         if (offset < 0 || offset >= file.size()) {
             return;
         }
@@ -77,14 +104,13 @@ final class TableWalk {
                 long entry = read.getLong(i);
                 if (entry != 0) {
                     entryVisitor.visit((int) ((at + i) / ENTRY), entry);
-                    put(L1Entry.l2Offset(entry));
                 }
             }
             at += piece.length;
         }
     }
 
-    private void put(long l2Offset) throws IOException {
+    private void put(long l2Offset, long active) throws IOException {
         if (l2Offset == 0) {
             return;
         }
@@ -94,38 +120,57 @@ final class TableWalk {
         if (count == pending.length) {
             pending = Arrays.copyOf(pending, 2 * count);
         }
-        pending[count++] = l2Offset;
+        pending[count++] = l2Offset | active;
     }
 
     /** Visits the L2 tables of all L1 tables so far. */
     void finish() throws IOException {
         Arrays.sort(pending, 0, count);
-        byte[] table = new byte[geometry.clusterSize()];
-        int next;
-        for (int i = 0; i < count; i = next) {
-            next = i + 1;
-            while (next < count && pending[next] == pending[i]) {
-                next++;
-            }
-            if (holdsData(file, pending[i], geometry.clusterSize())) {
-                file.read(pending[i], table);
-                visitor.visit(pending[i], ByteBuffer.wrap(table), next - i);
-            }
+        next = 0;
+        try (L2Batch one = new L2Batch(file, geometry.clusterSize());
+                L2Batch other = new L2Batch(file, geometry.clusterSize())) {
+            L2Batch read = one; // empty in the first round
+            L2Batch coming = other;
+            do {
+                fill(coming);
+                visitAndRead(read, coming);
+                L2Batch done = read;
+                read = coming;
+                coming = done;
+            } while (!read.isEmpty());
         }
         count = 0;
     }
 
-    /** Whether a range of the file is more than a hole; what lies behind the end is none. */
-    static boolean holdsData(HostFile file, long offset, int length) throws IOException {
-        if (offset >= file.size()) {
-            return false;
+    private void visitAndRead(L2Batch read, L2Batch coming) throws IOException {
+        Helpers.shared().share(coming.parts() + 1, part -> {
+            if (part == 0) {
+                read.visit(table, visitor);
+            } else {
+                coming.read(part - 1);
+            }
+        });
+    }
+
+    /** Takes the next tables that are no holes. */
+    private void fill(L2Batch batch) throws IOException {
+        batch.clear();
+        while (next < count) {
+            long offset = pending[next] & ~ACTIVE;
+            int end = next;
+            int active = 0;
+            for (; end < count && (pending[end] & ~ACTIVE) == offset; end++) {
+                active += (int) (pending[end] & ACTIVE);
+            }
+            if (stored.holdsData(offset, geometry.clusterSize()) && !batch.add(offset, end - next, active)) {
+                return;
+            }
+            next = end;
         }
-        long data = file.seekData(offset);
-        return data >= 0 && data < offset + length;
     }
 
     /** Counts the references of an L1 table's entries, and reports what cannot be right about them. */
-    static L1Visitor counting(String what, Geometry geometry, RefcountTally tally, CheckReport report) {
+    static L1Visitor counting(String what, boolean active, Geometry geometry, RefcountTally tally, CheckReport report) {
         return (index, entry) -> {
             if ((entry & L1Entry.RESERVED) != 0) {
                 report.add(new ReservedBits("entry " + index + " of " + what, entry), 1);
@@ -134,9 +179,11 @@ final class TableWalk {
             if (offset == 0) {
                 report.add(new InvalidEntry("entry " + index + " of " + what, entry, "no table, but not 0"), 1);
             } else {
-                tally.add("the L2 table of entry " + index + " of " + what, Use.L2, offset, geometry.clusterSize(), 1);
+                int flag = active ? RefcountTally.flag(entry) : 0;
+                Supplier<String> table = () -> "the L2 table of entry " + index + " of " + what;
+                tally.add(table, Use.L2, offset, geometry.clusterSize(), 1, flag);
                 if (geometry.offsetInCluster(offset) != 0) {
-                    report.add(new Unaligned("the L2 table of entry " + index + " of " + what, offset), 1);
+                    report.add(new Unaligned(table.get(), offset), 1);
                 }
             }
         };

@@ -57,6 +57,7 @@ final class ImageCheckerQemuTest {
             }
             damaged.saveTo(path);
             assertSameAsQemu(damaged, path, options + ", seed " + seed);
+            assertRepaired(damaged, path, options + ", seed " + seed);
         }
     }
 
@@ -114,6 +115,57 @@ final class ImageCheckerQemuTest {
         assertThat(List.of(report.corruptions(), report.leaks()))
                 .as("corruptions and leaks of %s:%n%s%n%s", name, report, qemu.output())
                 .isEqualTo(List.of((long) qemu.corruptions(), (long) qemu.leaks()));
+        assertThat(qemu.exit()).as(name).isEqualTo(report.corruptions() > 0 ? 2 : report.leaks() > 0 ? 3 : 0);
+        if (report.findings().stream().noneMatch(Finding.InvalidEntry.class::isInstance)) {
+            assertThat(List.of(
+                            report.end(),
+                            report.allocatedClusters(),
+                            report.fragmentedClusters(),
+                            report.compressedClusters()))
+                    .as(
+                            "end, allocated, fragmented and compressed clusters of %s:%n%s%n%s",
+                            name, report, qemu.output())
+                    .isEqualTo(List.of(
+                            qemu.number("image-end-offset"),
+                            qemu.number("allocated-clusters"),
+                            qemu.number("fragmented-clusters"),
+                            qemu.number("compressed-clusters")));
+        }
+    }
+
+    private static long corruptionsButFlags(CheckReport report) {
+        return report.findings().stream()
+                .filter(finding -> finding.severity() == Finding.Severity.CORRUPTION)
+                .filter(finding -> !(finding instanceof Finding.CopiedWrong))
+                .count();
+    }
+
+    private static boolean canBeRepaired(Finding finding) {
+        return finding.remedy().isPresent()
+                || (finding instanceof Finding.OutsideFile range && range.what().startsWith("refcount block"));
+    }
+
+    /** That a repair of ours leaves a sound image wherever one of qemu's does, in qemu's own eyes. */
+    private void assertRepaired(MemoryHostFile damaged, Path path, String name) throws IOException {
+        CheckReport found;
+        try {
+            found = ImageChecker.check(damaged);
+        } catch (Qcow2Exception e) {
+            return; // the header leaves nothing to repair
+        }
+        MemoryHostFile ours = damaged.copy();
+        RequestedRepair.repair(ours, RequestedRepair.Extent.ALL, found);
+        CheckReport left = ImageChecker.check(ours);
+        // Where a table is damaged, flags of counts that were raised are left as they are.
+        assertThat(corruptionsButFlags(left))
+                .as("%s: %s, then %s", name, found, left)
+                .isLessThanOrEqualTo(corruptionsButFlags(found));
+        if (found.findings().stream().allMatch(ImageCheckerQemuTest::canBeRepaired)) {
+            ours.saveTo(path);
+            assertThat(QemuImg.check(path).exit())
+                    .as("%s: %s, then %s", name, found, left)
+                    .isZero();
+        }
     }
 
     /**

@@ -73,7 +73,7 @@ final class ImageCheckerTest {
         image.write(BLOCK + 2 * (DATA >> 9), new byte[2], 0, 2);
         assertCorrupt(
                 "cluster at 0xc00: refcount 0, but references 1",
-                "entry 0 of the L2 table at 0x800 is 0x8000000000000c00: COPIED is set, but the refcount is 0");
+                "entry 0 of the L2 table at 0x800 (guest offset 0x0) is 0x8000000000000c00: COPIED is set, but the refcount is 0");
     }
 
     @Test
@@ -82,7 +82,7 @@ final class ImageCheckerTest {
         putLong(L1, L2);
         assertCorrupt(
                 "entry 0 of the active L1 table is 0x800: COPIED is clear, but the refcount is 1",
-                "entry 0 of the L2 table at 0x800 is 0xc00: COPIED is clear, but the refcount is 1");
+                "entry 0 of the L2 table at 0x800 (guest offset 0x0) is 0xc00: COPIED is clear, but the refcount is 1");
     }
 
     @Test
@@ -91,7 +91,7 @@ final class ImageCheckerTest {
         putLong(L2, 0x8100_0000_0000_0c00L);
         assertCorrupt(
                 "entry 0 of the active L1 table is 0x8000000000000801: reserved bits are set",
-                "entry 0 of the L2 table at 0x800 is 0x8100000000000c00: reserved bits are set");
+                "entry 0 of the L2 table at 0x800 (guest offset 0x0) is 0x8100000000000c00: reserved bits are set");
     }
 
     @Test
@@ -106,15 +106,17 @@ final class ImageCheckerTest {
         putLong(L2, 0x8000_0000_0100_0000L);
         putLong(L2 + 8, 0x7fff_ffff_ffff_ffffL);
         assertThat(sentences(ImageChecker.check(image)))
-                .contains("data cluster of 512 bytes at 0x1000000 lies behind the end of the file")
-                .contains("compressed stream of 513 bytes at 0x1fffffffffffffff lies behind the end of the file");
+                .contains(
+                        "the data cluster of entry 0 of the L2 table at 0x800 (guest offset 0x0) of 512 bytes at 0x1000000 lies behind the end of the file")
+                .contains(
+                        "the compressed stream of entry 1 of the L2 table at 0x800 (guest offset 0x200) of 513 bytes at 0x1fffffffffffffff lies behind the end of the file");
     }
 
     @Test
     void a_compressed_stream_counts_for_each_cluster_it_touches_and_is_never_copied() throws IOException {
         putLong(L2, 0xe000_0000_0000_0c80L); // one sector more than the one it starts in
         assertCorrupt(
-                "entry 0 of the L2 table at 0x800 is 0xe000000000000c80: COPIED is set for a compressed cluster",
+                "entry 0 of the L2 table at 0x800 (guest offset 0x0) is 0xe000000000000c80: COPIED is set for a compressed cluster",
                 "cluster at 0xe00: refcount 1, but references 2");
     }
 

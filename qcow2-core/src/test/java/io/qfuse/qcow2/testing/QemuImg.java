@@ -18,7 +18,14 @@ public final class QemuImg {
      * @param leaks how many clusters
      * @param output what qemu-img said, for the message of a failing test
      */
-    public record Check(int exit, int corruptions, int leaks, String output) {}
+    public record Check(int exit, int corruptions, int leaks, String output) {
+
+        /** A number of the report; 0 where it is left out. */
+        public long number(String field) {
+            Matcher matcher = Pattern.compile("\"" + field + "\": (\\d+)").matcher(output);
+            return matcher.find() ? Long.parseLong(matcher.group(1)) : 0;
+        }
+    }
 
     private static final int KEPT = 32 << 10;
 
