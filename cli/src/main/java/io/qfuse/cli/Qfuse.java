@@ -30,6 +30,7 @@ import picocli.CommandLine.Spec;
             InfoCommand.class,
             ConvertCommand.class,
             CheckCommand.class,
+            MapCommand.class,
             StatsCommand.class,
             DemoCommand.class,
             CommandLine.HelpCommand.class

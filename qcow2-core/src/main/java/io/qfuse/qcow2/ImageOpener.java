@@ -5,12 +5,12 @@ import io.qfuse.qcow2.check.ImageRepair;
 import io.qfuse.qcow2.format.Features;
 import io.qfuse.qcow2.format.Header;
 import io.qfuse.qcow2.io.HeaderReader;
+import io.qfuse.qcow2.io.HostCounts;
 import io.qfuse.qcow2.io.HostFile;
 import io.qfuse.qcow2.io.HostIoException;
 import io.qfuse.qcow2.io.ImageLock;
 import io.qfuse.qcow2.io.NativeHostFile;
 import io.qfuse.qcow2.io.OneLine;
-import io.qfuse.qcow2.layer.RawLayer;
 import io.qfuse.qcow2.reference.FileReference;
 import io.qfuse.qcow2.reference.FoundFile;
 import io.qfuse.qcow2.snapshot.SnapshotTable;
@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Opens an image, its external data file, and below it the files of its backing chain (format notes, sections 11 and 12). One
- * opener opens one chain.
+ * opener opens one chain, and leaves to a {@link Maker} what becomes of it.
  *
  * <ol>
  *   <li>A format is never guessed: it is recorded in the image or given by the user.
@@ -35,7 +35,16 @@ import org.jspecify.annotations.Nullable;
  *   <li>What was opened is closed again when a layer further down cannot be.
  * </ol>
  */
-final class ImageOpener {
+final class ImageOpener<L extends AutoCloseable> {
+
+    /** What is made of the files of a chain, from the lowest layer up; it closes them from then on. */
+    interface Maker<L> {
+        /** An image whose header was found usable, above what lies below it. */
+        L image(ImageFiles files, Header header, @Nullable L below, OpenOptions how) throws IOException;
+
+        /** A raw file. */
+        L raw(NativeHostFile file) throws IOException;
+    }
 
     private static final System.Logger LOG = System.getLogger(ImageOpener.class.getPackageName());
 
@@ -43,29 +52,41 @@ final class ImageOpener {
     private static final int MOST_LAYERS = 256;
 
     private final OpenOptions options;
-    private final Qcow2Image.ChainCaches caches;
+    private final Maker<L> maker;
+    private final HostCounts host;
     private final Set<Object> visited = new HashSet<>();
     private int layers = 1;
 
-    ImageOpener(OpenOptions options) {
+    /**
+     * Opens one chain.
+     *
+     * @param host told what is asked of its files
+     */
+    ImageOpener(OpenOptions options, Maker<L> maker, HostCounts host) {
         this.options = options;
-        this.caches = Qcow2Image.ChainCaches.of(options);
+        this.maker = maker;
+        this.host = host;
     }
 
-    Qcow2Image open(Path path) throws IOException {
+    L open(Path path) throws IOException {
         return openQcow2(openLocked(path, options), options);
     }
 
-    private Qcow2Image openQcow2(NativeHostFile file, OpenOptions how) throws IOException {
+    /** Opens a file that is no image of ours as the only layer. */
+    L openRaw(Path path) throws IOException {
+        return openRaw(openLocked(path, options));
+    }
+
+    private L openQcow2(NativeHostFile file, OpenOptions how) throws IOException {
         Path path = file.path();
         @Nullable NativeHostFile data = null;
-        @Nullable Layer backing = null;
+        @Nullable L backing = null;
         try {
             Header header = HeaderReader.read(file);
             Features.requireSupported(header, how.writable(), path);
             data = openData(path, header, how);
             backing = how.withBacking() ? openBacking(path, header) : null;
-            return new Qcow2Image(new ImageFiles(file, data), usable(file, header, how), backing, how, caches);
+            return maker.image(new ImageFiles(file, data), usable(file, header, how), backing, how);
         } catch (IOException | RuntimeException e) {
             closeAfter(e, backing);
             closeAfter(e, data);
@@ -92,7 +113,7 @@ final class ImageOpener {
     /** The lock lives as long as the descriptor. */
     private NativeHostFile openLocked(Path path, OpenOptions how) throws IOException {
         requireUnvisited(path);
-        NativeHostFile file = NativeHostFile.open(path, how.writable(), caches.host());
+        NativeHostFile file = NativeHostFile.open(path, how.writable(), host);
         try {
             ImageLock.acquire(file, mode(how));
             return file;
@@ -178,7 +199,7 @@ final class ImageOpener {
         return how.forceShare() ? ImageLock.Mode.SHARED_READ : ImageLock.Mode.READ;
     }
 
-    private @Nullable Layer openBacking(Path overlay, Header header) throws IOException {
+    private @Nullable L openBacking(Path overlay, Header header) throws IOException {
         String name = header.backingFile();
         if (name == null) {
             return null;
@@ -223,9 +244,9 @@ final class ImageOpener {
         return format;
     }
 
-    private static Layer openRaw(NativeHostFile file) throws IOException {
+    private L openRaw(NativeHostFile file) throws IOException {
         try {
-            return new RawLayer(file);
+            return maker.raw(file);
         } catch (IOException | RuntimeException e) {
             closeAfter(e, file);
             throw e;

@@ -1,9 +1,14 @@
 package io.qfuse.qcow2;
 
 import io.qfuse.qcow2.create.ImageBuilder;
+import io.qfuse.qcow2.format.Header;
+import io.qfuse.qcow2.io.HostCounts;
 import io.qfuse.qcow2.io.HostFile;
+import io.qfuse.qcow2.io.NativeHostFile;
+import io.qfuse.qcow2.layer.RawLayer;
 import java.io.IOException;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /** The door to images: opens one with its backing chain, or makes a new one. */
 public final class Images {
@@ -17,7 +22,7 @@ public final class Images {
      * @throws io.qfuse.qcow2.io.HostIoException if a file of the chain cannot be opened or read
      */
     public static Disk open(Path path, OpenOptions options) throws IOException {
-        return new ImageOpener(options).open(path);
+        return openDisk(path, options);
     }
 
     /**
@@ -29,7 +34,57 @@ public final class Images {
      * @throws io.qfuse.qcow2.io.HostIoException if a file of the chain cannot be opened or read
      */
     public static ImageWithSnapshots openWithSnapshots(Path path, OpenOptions options) throws IOException {
-        return ImageWithSnapshots.of(new ImageOpener(options).open(path));
+        return ImageWithSnapshots.of(openDisk(path, options));
+    }
+
+    private static Qcow2Image openDisk(Path path, OpenOptions options) throws IOException {
+        Qcow2Image.ChainCaches caches = Qcow2Image.ChainCaches.of(options);
+        ImageOpener.Maker<Layer> disks = new ImageOpener.Maker<>() {
+            @Override
+            public Layer image(ImageFiles files, Header header, @Nullable Layer below, OpenOptions how)
+                    throws IOException {
+                return new Qcow2Image(files, header, below, how, caches);
+            }
+
+            @Override
+            public Layer raw(NativeHostFile file) throws IOException {
+                return new RawLayer(file);
+            }
+        };
+        return (Qcow2Image) new ImageOpener<>(options, disks, caches.host()).open(path);
+    }
+
+    /**
+     * Opens an image and its chain to tell where the bytes of its disk are. An external data file may be anywhere: it is looked at
+     * no further than to open it.
+     *
+     * @param options how, read-only; a passphrase is not needed, and no cache taken
+     * @throws Qcow2Exception if the file is no image, an image that cannot be understood, or in use by another program
+     * @throws io.qfuse.qcow2.io.HostIoException if a file of the chain cannot be opened or read
+     */
+    public static DiskMap map(Path path, OpenOptions options) throws IOException {
+        return mapper(options).open(path);
+    }
+
+    /** The same of a raw file. */
+    public static DiskMap mapRaw(Path path, OpenOptions options) throws IOException {
+        return mapper(options).openRaw(path);
+    }
+
+    private static ImageOpener<DiskMap> mapper(OpenOptions options) {
+        ImageOpener.Maker<DiskMap> maps = new ImageOpener.Maker<>() {
+            @Override
+            public DiskMap image(ImageFiles files, Header header, @Nullable DiskMap below, OpenOptions how)
+                    throws IOException {
+                return DiskMap.image(files, header, below);
+            }
+
+            @Override
+            public DiskMap raw(NativeHostFile file) throws IOException {
+                return DiskMap.raw(file);
+            }
+        };
+        return new ImageOpener<>(options.withAllowExternal(true), maps, new HostCounts());
     }
 
     /**

@@ -66,7 +66,7 @@ public final class QemuImg {
     }
 
     /** Runs commands of qemu-io on an image that is opened in a certain way; all have to succeed. */
-    static void io(List<String> how, Object image, String... commands) {
+    public static void io(List<String> how, Object image, String... commands) {
         List<String> command = new ArrayList<>(List.of("qemu-io"));
         command.addAll(how);
         for (String one : commands) {
