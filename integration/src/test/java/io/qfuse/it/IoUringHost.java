@@ -7,8 +7,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
-import java.util.stream.Stream;
 
 /** The host's switch of FUSE over io_uring: on from the first test that takes it to the end of the run. */
 final class IoUringHost {
@@ -44,13 +42,6 @@ final class IoUringHost {
         } finally {
             write(before);
         }
-    }
-
-    /** The transports that the host has. */
-    static List<Transport> transports() {
-        return Stream.of(Transport.values())
-                .filter(transport -> transport != Transport.IO_URING || Files.isWritable(SWITCH))
-                .toList();
     }
 
     private static void write(String value) {

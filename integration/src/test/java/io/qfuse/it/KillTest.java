@@ -180,7 +180,7 @@ class KillTest {
     /** Starts a server that compiles less: it starts faster. */
     private Process startServer(Random random) throws IOException {
         Files.deleteIfExists(pidFile);
-        List<Transport> transports = IoUringHost.transports();
+        List<Transport> transports = List.of(Transport.KERNEL, Transport.JNR_FUSE);
         Shell shell = scratch.shell().with("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1");
         List<Object> words = new ArrayList<>(List.of("mount", "--foreground", "--pid-file=" + pidFile));
         words.add(Qfuse.over(transports.get(random.nextInt(transports.size()))));

@@ -60,7 +60,9 @@ class StatsCommandTest {
     }
 
     @ParameterizedTest
-    @EnumSource(Transport.class)
+    @EnumSource(
+            value = Transport.class,
+            names = {"KERNEL", "JNR_FUSE"})
     void requests_are_told_as_they_were_made(Transport transport) {
         scratch.qfuse().ok("mount", Qfuse.over(transport), image, mountPoint);
         scratch.shell()
