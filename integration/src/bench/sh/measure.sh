@@ -52,8 +52,12 @@ measure() {
     bytes=$(disk_size "$scene")
     case $how in
         steady) options+=" --time_based --runtime=$runtime --size=$bytes" ;;
-        once) options+=" --runtime=$runtime --size=$bytes" ;;
+        once)
+            touch_memory "$bytes"
+            options+=" --runtime=$runtime --size=$bytes"
+            ;;
         first)
+            touch_memory "$bytes"
             first_writes "$bytes" "$round" > "$work/first"
             options+=" --runtime=$runtime --read_iolog=$work/first --replay_redirect=$file"
             ;;
@@ -70,6 +74,13 @@ measure() {
     result=$(run_fio "$file" $options)
     read -r _ iops mb <<< "$result"
     if [[ $unit == IOPS ]]; then value=$iops; else value=$mb; fi
+}
+
+# Fills $1 bytes and frees them. A virtual machine may have to ask its host for each page that it has not used for a while,
+# and would measure that instead of whoever fills memory next.
+touch_memory() {
+    head -c "$1" /dev/zero > "$work/touched"
+    rm "$work/touched"
 }
 
 # Sets value to the seconds in which the archive is unpacked in a file system $2 on the disk $1, and removed, both to the
