@@ -9,6 +9,9 @@ import org.junit.jupiter.api.AfterEach;
 /** The conformance of the io_uring transport, where the host has it. */
 final class IoUringMountTest extends MountConformance {
 
+    /** Asked before a thread is kept on one of them: then there is one. */
+    private static final int PROCESSORS = Runtime.getRuntime().availableProcessors();
+
     @Override
     Transport transport() {
         return Transport.IO_URING;
@@ -17,7 +20,7 @@ final class IoUringMountTest extends MountConformance {
     /** The requests of one processor are served one after the other, so it is two. */
     @Override
     List<String> apart() {
-        assumeTrue(Runtime.getRuntime().availableProcessors() > 1, "needs two processors");
+        assumeTrue(PROCESSORS > 1, "needs two processors");
         ThreadAffinity.keepOn(1);
         return List.of("taskset", "-c", "0");
     }
