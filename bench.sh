@@ -14,8 +14,8 @@ set -euo pipefail
 
 usage() {
     cat << 'END'
-usage: ./bench.sh [options]                 compare the servers on plain images (about 4 minutes)
-       ./bench.sh --full [options]          on all kinds of images (about half an hour)
+usage: ./bench.sh [options]                 compare the servers on plain images (minutes)
+       ./bench.sh --full [options]          on all kinds of images (much longer)
        ./bench.sh --endurance [options]     many random requests to a fresh image, and what memory they take
 
   --quick           only plain images: what is done without --full and without --only

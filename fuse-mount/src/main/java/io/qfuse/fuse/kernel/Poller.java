@@ -25,6 +25,7 @@ final class Poller {
     /** So many requests in a row must have been lonely before the first turn. */
     private static final int FEWEST = 32;
 
+    /** What that number doubles up to. */
     private static final int MOST = 1 << 14;
 
     /** A turn with so many requests was of use. */
@@ -42,6 +43,7 @@ final class Poller {
     /** When the request that is being served began, 0 where none is; written by this worker, read by all. */
     private final AtomicLongArray serving = new AtomicLongArray(2 * WORD);
 
+    /** The worker's, once it may be asleep with others to wake it; written by itself. */
     private volatile @Nullable Thread thread;
 
     // Of this worker's thread alone.

@@ -12,7 +12,7 @@ import java.util.concurrent.atomic.AtomicReference;
  * A client that sends one request after the other waits each time for a sleeping worker to wake up, which takes longer
  * than the rest of the request together. A worker that asks the kernel again and again instead is there at once. It
  * burns a processor for that, so it is done only as long as it pays: while requests come one at a time, are small, and
- * follow each other within tens of microseconds.
+ * follow each other within a fraction of a millisecond.
  *
  * <h2>Rules</h2>
  *
@@ -43,8 +43,11 @@ final class Polling {
     /** A client that goes on keeps nobody waiting for more looks than this, and one that has stopped costs no more. */
     private static final int MOST_LOOKS = 10;
 
+    /** Who has the turn; null where all read as usual. */
     private final AtomicReference<Poller> turn = new AtomicReference<>();
+    /** The one of those who stand back that looks whether the holder of the turn is held up. */
     private final AtomicReference<Poller> watch = new AtomicReference<>();
+    /** How many stand back. */
     private final AtomicInteger standing = new AtomicInteger();
 
     /** All of the session; never changed in place. */
